@@ -1,0 +1,87 @@
+# What people and CI call. The work is done by cargo, by npm and by the scripts in deploy/local/.
+#
+#   PARLANCE_PORT=8090   another port for the stack's front door
+#   PROFILE=release      optimised binaries for run and up
+#   TEST=name            only the tests whose name holds this (test-rust, test-e2e)
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+LOCAL := deploy/local
+CARGO ?= cargo
+TEST ?=
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+.PHONY: help
+help: ## Shows what there is
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run up down
+run: ## Starts Redis, Postgres, two gateways, a worker and nginx here; Ctrl-C stops all
+	@$(LOCAL)/run.sh
+
+up: ## The same in the background
+	@$(LOCAL)/up.sh
+
+down: ## Stops what `make up` started; the data stay
+	@$(LOCAL)/down.sh
+
+# --- Checks and tests ---------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: check ## Everything that CI does: check, the Rust tests, the end-to-end tests
+	@$(LOCAL)/install.sh redis postgres nginx curl node
+	@$(LOCAL)/with-databases.sh $(MAKE) --no-print-directory rust-tests e2e-tests
+
+.PHONY: test-rust
+test-rust: ## The Rust tests, with a Redis and a Postgres of their own
+	@$(LOCAL)/install.sh linker redis postgres
+	@$(LOCAL)/with-databases.sh $(MAKE) --no-print-directory rust-tests
+
+.PHONY: test-e2e
+test-e2e: ## The end-to-end tests: real Socket.IO clients against real processes
+	@$(LOCAL)/install.sh linker redis postgres nginx node
+	@$(LOCAL)/with-databases.sh $(MAKE) --no-print-directory e2e-tests
+
+.PHONY: check
+check: check-linker check-format check-lints check-docs check-dependencies check-scripts ## Formatting, lints, documentation, dependencies, scripts
+
+.PHONY: check-linker check-format check-lints check-docs check-dependencies check-scripts
+check-linker:
+	@$(LOCAL)/install.sh linker
+
+check-format:
+	$(CARGO) fmt --all --check
+
+check-lints:
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+check-docs:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+
+check-dependencies:
+	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --workspace check; \
+	else echo "skipped: cargo-deny is not installed (cargo install cargo-deny)"; fi
+
+check-scripts:
+	@for script in $(LOCAL)/*.sh .ci/run; do bash -n "$$script"; done
+	@if command -v shellcheck >/dev/null; then shellcheck --severity=warning $(LOCAL)/*.sh .ci/run; \
+	else echo "skipped: shellcheck is not installed (apt-get install shellcheck)"; fi
+
+# Below with-databases.sh only: they need PARLANCE_TEST_REDIS_URL and PARLANCE_TEST_DATABASE_URL.
+.PHONY: rust-tests e2e-tests
+rust-tests:
+	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
+	  $(CARGO) nextest run --locked --workspace $(TEST) && $(CARGO) test --locked --workspace --doc $(TEST); \
+	else \
+	  $(CARGO) test --locked --workspace $(TEST); \
+	fi
+
+e2e-tests: e2e/node_modules/.package-lock.json
+	$(CARGO) build --locked -p parlance-gateway -p parlance-worker
+	cd e2e && node --test --test-reporter=spec --test-concurrency=1 $(if $(TEST),--test-name-pattern='$(TEST)') test/*.test.js
+
+e2e/node_modules/.package-lock.json: e2e/package.json e2e/package-lock.json
+	cd e2e && npm ci --no-audit --no-fund
+	@touch $@

@@ -1,0 +1,250 @@
+//! Appending: the caller of `append.lua`, which alone gives events their numbers.
+
+use std::{future::Future, time::Duration};
+
+use parlance_domain::{
+    entry::Header,
+    event::EventKind,
+    id::{ConversationId, MessageId, SessionId},
+    version::Heads,
+};
+
+use crate::{
+    broker::Broker,
+    error::BrokerError,
+    keys::Keys,
+    script::{Script, words},
+};
+
+/// Who may do what in a conversation, at one moment: a number that rises whenever that changes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Acl(pub String);
+
+/// What the numbers of a conversation are at the least.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Floors {
+    /// The heads in Postgres; zeros for a conversation that is new.
+    pub stored: Heads,
+    /// The newest numbers that this process has seen itself; zeros when it has seen none.
+    pub seen: Heads,
+}
+
+impl Floors {
+    /// The form that `state.lua` reads.
+    pub(crate) fn encode(floors: Option<Self>) -> String {
+        let Some(Self { stored, seen }) = floors else { return String::new() };
+        let heads = |heads: Heads| format!("{} {} {}", heads.version.epoch, heads.version.rev, heads.seq.0);
+        format!("{} {}", heads(stored), heads(seen))
+    }
+}
+
+/// An event to be appended.
+#[derive(Debug, Clone)]
+pub struct Append {
+    /// Where it happens.
+    pub conversation: ConversationId,
+    /// What happens.
+    pub kind: EventKind,
+    /// The full new state of what it changes, as JSON.
+    pub body: String,
+    /// The connection that it comes from.
+    pub origin: Option<SessionId>,
+    /// What it was authorised under; `None` when the caller needs no authorisation.
+    pub acl: Option<Acl>,
+    /// What makes a repetition of this command recognisable.
+    pub once: Once,
+    /// The object that it creates.
+    pub object: Option<Object>,
+}
+
+impl Append {
+    /// How long an event of the outbox is recognised when it is appended again.
+    const OUTBOX_KEEP: Duration = Duration::from_secs(24 * 3600);
+
+    /// An event from the outbox in Postgres, whose row's id makes a repetition recognisable.
+    pub fn from_outbox(
+        keys: &Keys,
+        row_id: i64,
+        conversation: ConversationId,
+        kind: EventKind,
+        body: String,
+        origin: Option<SessionId>,
+    ) -> Self {
+        let key = keys.once_outbox(&conversation, row_id);
+        let once = Once { key, keep: Self::OUTBOX_KEEP, mark: String::from("outbox") };
+        Self { conversation, kind, body, origin, acl: None, once, object: None }
+    }
+}
+
+/// The idempotency of a command.
+#[derive(Debug, Clone)]
+pub struct Once {
+    /// The key, from [`crate::keys::Keys::once`].
+    pub key: String,
+    /// How long a repetition is recognised.
+    pub keep: Duration,
+    /// What a repetition is answered with beside the first one's header: a word without spaces.
+    pub mark: String,
+}
+
+/// The object of a message in Redis.
+#[derive(Debug, Clone)]
+pub struct Object {
+    /// Which message.
+    pub id: MessageId,
+    /// What is known of it beside its numbers.
+    pub fields: Vec<(&'static str, String)>,
+}
+
+/// What became of an append.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Appended {
+    /// It has its place.
+    Now(Header),
+    /// It had happened before: the first one's mark and header.
+    Before {
+        /// [`Once::mark`] of the first one.
+        mark: String,
+        /// Its numbers.
+        header: Header,
+    },
+    /// It was authorised under an acl that is over; this is the one in force.
+    Reauthorize(Acl),
+    /// The ingest stream is full.
+    Overloaded,
+}
+
+/// What one run of the script answers.
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    Done(Appended),
+    NeedsFloors,
+}
+
+/// Bounds of what waits in Redis.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// The most entries in one partition's stream.
+    pub entries: u64,
+    /// The most bytes in one partition's stream.
+    pub bytes: u64,
+}
+
+/// How many durable events a conversation's hot log keeps, if they fit in [`LOG_BYTES`].
+pub const LOG_ENTRIES: u64 = 256;
+/// How many bytes a conversation's hot log keeps.
+pub const LOG_BYTES: u64 = 1024 * 1024;
+
+const SOURCE: &str = concat!(include_str!("../lua/state.lua"), include_str!("../lua/append.lua"));
+
+/// Appends events.
+#[derive(Debug, Clone)]
+pub struct Appender {
+    broker: Broker,
+    script: Script,
+    bounds: Bounds,
+}
+
+impl Appender {
+    /// An appender that lets up to `bounds` wait in each partition's ingest stream.
+    pub fn new(broker: Broker, bounds: Bounds) -> Self {
+        Self { broker, script: Script::new(SOURCE), bounds }
+    }
+
+    /// Appends. When Redis does not know the conversation, or may have gone back in time, `floors` is asked
+    /// for what the numbers are at the least, and the append is repeated with them.
+    ///
+    /// # Errors
+    /// What `floors` fails with; and when Redis is away, where it is unknown whether the event was appended:
+    /// the same [`Once`] finds out.
+    pub async fn append<E, F>(&self, append: &Append, floors: impl Fn() -> F + Send) -> Result<Appended, E>
+    where
+        E: From<BrokerError>,
+        F: Future<Output = Result<Floors, E>> + Send,
+    {
+        match self.run(append, None).await? {
+            Answer::Done(appended) => return Ok(appended),
+            Answer::NeedsFloors => {}
+        }
+        match self.run(append, Some(floors().await?)).await? {
+            Answer::Done(appended) => Ok(appended),
+            Answer::NeedsFloors => Err(unexpected("append.lua wanted floors that it had been given").into()),
+        }
+    }
+
+    async fn run(&self, append: &Append, floors: Option<Floors>) -> Result<Answer, BrokerError> {
+        let keys = self.broker.keys();
+        let id = &append.conversation;
+        let partition = keys.partitions().of(id.as_str());
+        let mut names = vec![
+            keys.state(id),
+            keys.log(id),
+            keys.ingest(partition),
+            keys.ingest_size(partition),
+            keys.persisted(partition),
+            keys.unsettled(partition),
+            append.once.key.clone(),
+        ];
+        let object = append.object.as_ref().and_then(|object| Some((keys.object(object.id)?, object)));
+        if let Some((key, _)) = &object {
+            names.push(key.clone());
+        }
+        let fields = object.iter().flat_map(|(_, object)| &object.fields);
+        let arguments = self.arguments(append, floors, fields);
+        let answer = self.script.run(self.broker.client(), names, arguments).await?;
+        read_answer(&words(answer)?)
+    }
+
+    fn arguments<'a>(
+        &self,
+        append: &Append,
+        floors: Option<Floors>,
+        object: impl Iterator<Item = &'a (&'static str, String)>,
+    ) -> Vec<String> {
+        let flag = |yes: bool| if yes { "1" } else { "0" }.to_owned();
+        let mut arguments = vec![
+            append.kind.as_str().to_owned(),
+            self.broker.keys().channel(&append.conversation),
+            append.conversation.as_str().to_owned(),
+            append.body.clone(),
+            append.origin.as_ref().map_or("-", SessionId::as_str).to_owned(),
+            flag(append.kind == EventKind::MessageCreated),
+            append.acl.as_ref().map(|acl| acl.0.clone()).unwrap_or_default(),
+            flag(append.kind.changes_membership()),
+            append.once.keep.as_secs().max(1).to_string(),
+            append.once.mark.clone(),
+            self.bounds.entries.to_string(),
+            self.bounds.bytes.to_string(),
+            LOG_ENTRIES.to_string(),
+            LOG_BYTES.to_string(),
+            Floors::encode(floors),
+        ];
+        for (name, value) in object {
+            arguments.extend([(*name).to_owned(), value.clone()]);
+        }
+        arguments
+    }
+}
+
+fn unexpected(answer: &str) -> BrokerError {
+    BrokerError::Unexpected(answer.to_owned())
+}
+
+fn read_header(line: &str) -> Result<Header, BrokerError> {
+    Header::parse(line).map_err(|error| BrokerError::Unexpected(error.to_string()))
+}
+
+fn read_answer(words: &[String]) -> Result<Answer, BrokerError> {
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    Ok(match words.as_slice() {
+        ["ok", header, _ingest_id] => Answer::Done(Appended::Now(read_header(header)?)),
+        ["repeat", kept] => {
+            let (mark, header) = kept.split_once(' ').ok_or_else(|| unexpected(kept))?;
+            Answer::Done(Appended::Before { mark: mark.to_owned(), header: read_header(header)? })
+        }
+        ["unknown"] | ["verify"] => Answer::NeedsFloors,
+        ["reauthorize", acl] => Answer::Done(Appended::Reauthorize(Acl((*acl).to_owned()))),
+        ["overloaded"] => Answer::Done(Appended::Overloaded),
+        other => return Err(unexpected(&other.join(" "))),
+    })
+}

@@ -1,0 +1,165 @@
+//! The one table of Redis keys and channels.
+//!
+//! | key | type | lives |
+//! |---|---|---|
+//! | `{tag}:conv:<id>` | hash: `epoch epoch_start seq rev acl replid log_bytes` | 30 days after all of it is persisted |
+//! | `{tag}:log:<id>` | stream: the newest durable events, ids `<rev>-0` | 1 h after all of it is persisted |
+//! | `{tag}:ingest` | stream, group `persist`: what the worker has to write | the worker deletes entries |
+//! | `{tag}:ingest-size` | hash: `entries bytes` | as the stream |
+//! | `{tag}:receipts`, `{tag}:receipts-size` | the same for cursors | the same |
+//! | `{tag}:persisted` | string: all ingest ids below it are in Postgres | owned by the worker |
+//! | `{tag}:unsettled` | sorted set: conversations whose keys do not expire yet | the worker removes members |
+//! | `{tag}:once:…` | string: the first reply to a command with a client id | 10 min |
+//! | `{tag}:obj:<message id>` | hash: `conv seq sender epoch rev` | 1 h after it is persisted |
+//! | `layout` | string: the partitions, as the first process recorded them | for good |
+//!
+//! Channels: `{tag}:conv:<id>` and `{tag}:probe`. Every name starts with the configured prefix.
+
+use parlance_domain::id::{ClientId, ConversationId, MessageId, UserId};
+
+use crate::partition::{Partition, Partitions};
+
+/// Makes the names of keys and channels.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    prefix: Box<str>,
+    partitions: Partitions,
+}
+
+impl Keys {
+    /// Names under `prefix`, which must have no braces: the first pair in a key is its hash tag.
+    pub fn new(prefix: &str, partitions: Partitions) -> Self {
+        Self { prefix: prefix.into(), partitions }
+    }
+
+    /// The partitions that the names are spread over.
+    pub fn partitions(&self) -> &Partitions {
+        &self.partitions
+    }
+
+    fn of(&self, partition: Partition, rest: &str) -> String {
+        format!("{}{{{}}}:{rest}", self.prefix, self.partitions.tag(partition))
+    }
+
+    fn of_conversation(&self, kind: &str, id: &ConversationId) -> String {
+        self.of(self.partitions.of(id.as_str()), &format!("{kind}:{id}"))
+    }
+
+    /// The record of the partitions.
+    pub fn layout(&self) -> String {
+        format!("{}layout", self.prefix)
+    }
+
+    /// A conversation's state hash.
+    pub fn state(&self, id: &ConversationId) -> String {
+        self.of_conversation("conv", id)
+    }
+
+    /// A conversation's hot log.
+    pub fn log(&self, id: &ConversationId) -> String {
+        self.of_conversation("log", id)
+    }
+
+    /// A conversation's channel.
+    pub fn channel(&self, id: &ConversationId) -> String {
+        self.of_conversation("conv", id)
+    }
+
+    /// The conversation and partition that a channel's name stands for.
+    pub fn conversation_of<'a>(&self, channel: &'a str) -> Option<&'a str> {
+        let (_tag, rest) = channel.strip_prefix(&*self.prefix)?.strip_prefix('{')?.split_once("}:")?;
+        rest.strip_prefix("conv:")
+    }
+
+    /// The channel on which a partition's subscription is probed.
+    pub fn probe(&self, partition: Partition) -> String {
+        self.of(partition, "probe")
+    }
+
+    /// The partition whose probe channel this is.
+    pub fn probed_partition(&self, channel: &str) -> Option<Partition> {
+        self.partitions.all().find(|partition| self.probe(*partition) == channel)
+    }
+
+    /// The ingest stream.
+    pub fn ingest(&self, partition: Partition) -> String {
+        self.of(partition, "ingest")
+    }
+
+    /// The entries and bytes in the ingest stream.
+    pub fn ingest_size(&self, partition: Partition) -> String {
+        self.of(partition, "ingest-size")
+    }
+
+    /// The stream of moved cursors.
+    pub fn receipts(&self, partition: Partition) -> String {
+        self.of(partition, "receipts")
+    }
+
+    /// The entries and bytes in the stream of moved cursors.
+    pub fn receipts_size(&self, partition: Partition) -> String {
+        self.of(partition, "receipts-size")
+    }
+
+    /// The low-water mark of the ingest stream.
+    pub fn persisted(&self, partition: Partition) -> String {
+        self.of(partition, "persisted")
+    }
+
+    /// The conversations whose keys must not expire yet.
+    pub fn unsettled(&self, partition: Partition) -> String {
+        self.of(partition, "unsettled")
+    }
+
+    /// The object of a message; `None` when the id carries a partition that there is not.
+    pub fn object(&self, id: MessageId) -> Option<String> {
+        Some(self.of(self.partitions.get(id.partition())?, &format!("obj:{id}")))
+    }
+
+    /// The idempotency key of a command. What comes from outside is prefixed with its length, so that no two
+    /// commands share a key.
+    pub fn once(&self, command: &str, conversation: &ConversationId, user: &UserId, id: &ClientId) -> String {
+        let part = |text: &str| format!("{}:{text}", text.len());
+        let rest = [command, conversation.as_str(), user.as_str(), id.as_str()].map(part).join(":");
+        self.of(self.partitions.of(conversation.as_str()), &format!("once:{rest}"))
+    }
+
+    /// The idempotency key of an event from the outbox.
+    pub fn once_outbox(&self, conversation: &ConversationId, row_id: i64) -> String {
+        self.of(self.partitions.of(conversation.as_str()), &format!("once:outbox:{row_id}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys() -> Keys {
+        Keys::new("test:", Partitions::new(16))
+    }
+
+    #[test]
+    fn a_channel_names_its_conversation_even_with_braces_in_the_id() {
+        let keys = keys();
+        for id in ["7", "a:b", "x}:conv:{y", "{z}"] {
+            let id = ConversationId::new(id).unwrap();
+            assert_eq!(keys.conversation_of(&keys.channel(&id)), Some(id.as_str()));
+        }
+        assert_eq!(keys.conversation_of(&keys.probe(Partition(0))), None);
+    }
+
+    #[test]
+    fn no_two_commands_share_an_idempotency_key() {
+        let keys = keys();
+        let once = |conversation, user, client| {
+            keys.once(
+                "message.send",
+                &ConversationId::new(conversation).unwrap(),
+                &UserId::new(user).unwrap(),
+                &ClientId::new(client).unwrap(),
+            )
+        };
+        assert_ne!(once("c", "a:1:b", "c"), once("c", "a", "b:1:c"));
+        assert_ne!(once("c", "a", "1"), once("c", "b", "1"));
+    }
+}

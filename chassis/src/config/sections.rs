@@ -1,0 +1,16 @@
+//! The sections that both binaries have. Each is a plain struct with its settings and how it is read.
+
+mod admin;
+mod log;
+mod postgres;
+mod redis;
+mod shutdown;
+
+pub use admin::AdminSection;
+pub use log::{LogFormat, LogSection};
+pub use postgres::PostgresSection;
+pub use redis::RedisSection;
+pub use shutdown::ShutdownSection;
+
+#[cfg(test)]
+mod tests;

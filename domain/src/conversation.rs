@@ -1,0 +1,84 @@
+//! Conversations and who takes part in them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::{
+    id::{ConversationId, UserId},
+    message::Metadata,
+    rejection::Rejection,
+    storable,
+    time::Timestamp,
+    user::Profile,
+};
+
+/// The longest title, in bytes.
+pub const MAX_TITLE_BYTES: usize = 512;
+/// The most participants that one command can name.
+pub const MAX_PARTICIPANTS_A_COMMAND: usize = 1_000;
+
+/// The name of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Title(String);
+
+impl Title {
+    /// Checks what a backend wrote.
+    ///
+    /// # Errors
+    /// `invalid_payload` when it is too long or not storable.
+    pub fn new(text: String) -> Result<Self, Rejection> {
+        if text.len() > MAX_TITLE_BYTES {
+            return Err(Rejection::invalid("title", "is longer than 512 bytes"));
+        }
+        if !storable::is_text(&text) {
+            return Err(Rejection::invalid("title", "has a null character"));
+        }
+        Ok(Self(text))
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A conversation with its participants.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Conversation {
+    /// The conversation's id.
+    pub id: ConversationId,
+    /// Its name, if it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<Title>,
+    /// The application's own fields.
+    #[serde(default, skip_serializing_if = "Metadata::is_empty")]
+    pub metadata: Metadata,
+    /// Who takes part.
+    pub participants: Vec<UserId>,
+    /// When it was made, in unix milliseconds where it travels inside Redis.
+    pub created_at_ms: i64,
+}
+
+impl Conversation {
+    /// The conversation as clients read it.
+    pub fn view(&self) -> Value {
+        json!({
+            "id": self.id,
+            "title": self.title,
+            "metadata": self.metadata,
+            "participants": self.participants,
+            "createdAt": Timestamp(self.created_at_ms),
+        })
+    }
+}
+
+/// That somebody came into a conversation or left it for good. It invalidates what is known of the
+/// membership; the truth is the row in Postgres.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ParticipantChange {
+    /// Who.
+    pub participant: Profile,
+}

@@ -1,0 +1,208 @@
+//! How an event travels through Redis: a header of one line, then the body as JSON.
+//!
+//! The append script writes the header (it gives the numbers), so its form is shared with
+//! `broker/lua/append.lua`:
+//!
+//! ```text
+//! <kind> <epoch> <rev> <seq> <at: unix ms> <origin session or ->
+//! ```
+//!
+//! The hot log and the ingest stream keep header (`h`) and body (`b`) as fields; a channel carries
+//! header, newline, body. Events without a place in the order (typing, receipts) have zeros for numbers.
+
+use std::fmt;
+
+use crate::{
+    conversation::{Conversation, ParticipantChange},
+    event::{Event, EventKind, Typing},
+    id::{ConversationId, SessionId},
+    message::{Message, MessageBody},
+    receipt::Cursor,
+    time::Timestamp,
+    version::{Seq, Version},
+};
+
+/// Why an entry cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum EntryError {
+    /// The header has not the form above.
+    #[error("the header {0:?} is malformed")]
+    Header(String),
+    /// The kind is none that this version knows.
+    #[error("the kind {0:?} is unknown")]
+    Kind(String),
+    /// The body is not the JSON of its kind.
+    #[error("the body does not fit its kind: {0}")]
+    Body(#[from] serde_json::Error),
+}
+
+/// The numbers and the origin of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// What happened.
+    pub kind: EventKind,
+    /// The state after it; zeros when it has no place in the order.
+    pub version: Version,
+    /// The message's place, 0 when the event created none.
+    pub seq: Seq,
+    /// When it was accepted, by the clock of Redis (or the gateway's, without a place in the order).
+    pub at: Timestamp,
+    /// The connection that it came from.
+    pub origin: Option<SessionId>,
+}
+
+impl Header {
+    /// The header of an event without a place in the order.
+    pub fn transient(kind: EventKind, at: Timestamp, origin: Option<SessionId>) -> Self {
+        Self {
+            kind,
+            version: Version::default(),
+            seq: Seq(0),
+            at,
+            origin,
+        }
+    }
+
+    /// Reads the line that [`fmt::Display`] and the append script write.
+    ///
+    /// # Errors
+    /// When the line has another form, or names an unknown kind.
+    pub fn parse(line: &str) -> Result<Self, EntryError> {
+        let malformed = || EntryError::Header(line.chars().take(120).collect());
+        let mut parts = line.split(' ');
+        let mut next = || parts.next().ok_or_else(malformed);
+        let kind = next()?;
+        let kind = EventKind::parse(kind).ok_or_else(|| EntryError::Kind(kind.chars().take(64).collect()))?;
+        let mut number = || next()?.parse::<u64>().map_err(|_| malformed());
+        let (epoch, rev, seq, at) = (number()?, number()?, number()?, number()?);
+        let origin = next()?;
+        if parts.next().is_some() {
+            return Err(malformed());
+        }
+        Ok(Self {
+            kind,
+            version: Version::new(epoch, rev),
+            seq: Seq(seq),
+            at: Timestamp(i64::try_from(at).map_err(|_| malformed())?),
+            origin: SessionId::new(origin),
+        })
+    }
+}
+
+impl fmt::Display for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            kind,
+            version,
+            seq,
+            at,
+            origin,
+        } = self;
+        let origin = origin.as_ref().map_or("-", SessionId::as_str);
+        write!(
+            f,
+            "{kind} {} {} {} {} {origin}",
+            version.epoch, version.rev, seq.0, at.0
+        )
+    }
+}
+
+/// An event with its numbers and its conversation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Envelope {
+    /// Where it happened.
+    pub conversation: ConversationId,
+    /// Its numbers and origin.
+    pub header: Header,
+    /// What happened.
+    pub event: Event,
+}
+
+impl Envelope {
+    /// Puts header and body together.
+    ///
+    /// # Errors
+    /// When the body is not the JSON of the header's kind.
+    pub fn decode(conversation: ConversationId, header: Header, body: &str) -> Result<Self, EntryError> {
+        let event = match header.kind {
+            EventKind::MessageCreated => {
+                let body: MessageBody = serde_json::from_str(body)?;
+                Event::MessageCreated(Box::new(Message {
+                    conversation: conversation.clone(),
+                    seq: header.seq,
+                    version: header.version,
+                    created_rev: header.version.rev,
+                    created_at: header.at,
+                    body,
+                }))
+            }
+            EventKind::ConversationCreated => {
+                Event::ConversationCreated(Box::new(serde_json::from_str::<Conversation>(body)?))
+            }
+            EventKind::ParticipantAdded => {
+                Event::ParticipantAdded(serde_json::from_str::<ParticipantChange>(body)?)
+            }
+            EventKind::ParticipantRemoved => {
+                Event::ParticipantRemoved(serde_json::from_str::<ParticipantChange>(body)?)
+            }
+            EventKind::Receipts => Event::Receipts(serde_json::from_str::<Vec<Cursor>>(body)?),
+            EventKind::TypingStarted => Event::TypingStarted(serde_json::from_str::<Typing>(body)?),
+            EventKind::TypingStopped => Event::TypingStopped(serde_json::from_str::<Typing>(body)?),
+        };
+        Ok(Self {
+            conversation,
+            header,
+            event,
+        })
+    }
+
+    /// Reads what a conversation's channel carries: header, newline, body.
+    ///
+    /// # Errors
+    /// When either part is malformed.
+    pub fn decode_published(conversation: ConversationId, published: &str) -> Result<Self, EntryError> {
+        let (line, body) = published
+            .split_once('\n')
+            .ok_or_else(|| EntryError::Header(String::from("(no newline)")))?;
+        Self::decode(conversation, Header::parse(line)?, body)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_header_reads_back() {
+        let header = Header {
+            kind: EventKind::MessageCreated,
+            version: Version::new(2, 17),
+            seq: Seq(9),
+            at: Timestamp(1_700_000_000_123),
+            origin: SessionId::new("abc"),
+        };
+        assert_eq!(header.to_string(), "message.created 2 17 9 1700000000123 abc");
+        assert_eq!(Header::parse(&header.to_string()).unwrap(), header);
+    }
+
+    #[test]
+    fn a_typing_event_needs_no_place_in_the_order() {
+        let published = "typing.started 0 0 0 5 s1\n{\"user\":{\"id\":\"u\",\"name\":\"U\"}}";
+        let envelope = Envelope::decode_published(ConversationId::new("c").unwrap(), published).unwrap();
+        assert!(matches!(envelope.event, Event::TypingStarted(typing) if typing.user.name == "U"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_decoder_panic(published in ".{0,200}") {
+            let _ = Envelope::decode_published(ConversationId::new("c").unwrap(), &published);
+        }
+
+        #[test]
+        fn no_body_makes_the_decoder_panic(kind in 0..EventKind::ALL.len(), body in ".{0,200}") {
+            let published = format!("{} 1 1 1 1 -\n{body}", EventKind::ALL[kind]);
+            let _ = Envelope::decode_published(ConversationId::new("c").unwrap(), &published);
+        }
+    }
+}

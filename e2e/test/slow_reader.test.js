@@ -1,0 +1,58 @@
+// A client that stops reading is given up; those around it notice nothing.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { connectionsOf } from '../harness/connections.js';
+import { RawWebSocket } from '../harness/raw_websocket.js';
+import { Stack, UNLIMITED } from '../harness/stack.js';
+import { until } from '../harness/wait.js';
+
+let stack;
+
+before(async () => {
+  stack = await Stack.start({ name: 'slow_reader', gateways: 1, gatewayEnv: UNLIMITED });
+});
+after(() => stack?.stop());
+
+test('a reader that stops reading is gone within 10 s, while its neighbours get everything', async () => {
+  const conversation = await stack.conversation('flood', 'alice', 'bob', 'carol');
+  const alice = await stack.member('alice');
+  const bob = await stack.member('bob');
+  await alice.join(conversation);
+  await bob.join(conversation);
+  const { port } = stack.gateways[0];
+  const carol = await RawWebSocket.connect(port, stack.token('carol'));
+  assert.equal((await carol.command('conversation:join', { conversationId: conversation })).ok, true);
+
+  const ofCarol = async () => (await connectionsOf(port)).find(({ remotePort }) => remotePort === carol.localPort);
+  assert.ok((await ofCarol()).established);
+  carol.stopReading();
+
+  // Some megabytes are in the kernel's buffers before the gateway can notice.
+  const content = 'a'.repeat(32 * 1024);
+  const sent = [];
+  const say = async () => sent.push(await alice.say(conversation, content));
+  await until('carol stalls', async () => {
+    await Promise.all([say(), say(), say(), say()]);
+    return (await ofCarol())?.unsent > 0;
+  }, 30_000);
+  const stalled = Date.now();
+  await until('carol is gone', async () => {
+    await say();
+    return !(await ofCarol())?.established;
+  }, 10_000);
+  const seconds = (Date.now() - stalled) / 1000;
+  assert.ok(seconds <= 10, `gone after ${seconds} s`);
+
+  for (let number = 0; number < 20; number += 1) await say();
+  await until('bob has everything', () => bob.messages(conversation).length >= sent.length);
+  const inOrder = sent.sort((a, b) => a.seq - b.seq).map(({ id }) => id);
+  assert.deepEqual(bob.messages(conversation).map(({ id }) => id), inOrder);
+  assert.deepEqual([...alice.disconnects, ...bob.disconnects], []);
+  carol.close();
+
+  // She comes back and has lost nothing.
+  const again = await stack.member('carol');
+  await again.join(conversation);
+  assert.deepEqual((await again.historyAfter(conversation, 0)).map(({ id }) => id), inOrder);
+});

@@ -1,0 +1,105 @@
+//! What every handler needs: one cheap handle on the parts of a gateway.
+
+use std::sync::Arc;
+
+use parlance_broker::{Broker, append::Appender};
+use parlance_chassis::{clock::Clock, lifecycle};
+use parlance_domain::{
+    id::{MessageId, UserId},
+    rejection::{Code, Rejection},
+    user::Profile,
+};
+use parlance_store::Store;
+
+use crate::{
+    auth::{Auth, ServiceKeys},
+    command::receipts::Receipts,
+    config::Config,
+    dialect::Dialects,
+    fanout::Fanout,
+    membership::Membership,
+    pressure::Pressure,
+};
+
+/// The parts of a gateway.
+pub struct Parts {
+    /// What it was configured with.
+    pub config: Config,
+    /// Redis.
+    pub broker: Broker,
+    /// Postgres.
+    pub store: Store,
+    /// Who somebody is.
+    pub auth: Auth,
+    /// Which backends may act for users.
+    pub service_keys: ServiceKeys,
+    /// What applications call things.
+    pub dialects: Dialects,
+    /// Who takes part where.
+    pub membership: Membership,
+    /// Where events get their place.
+    pub appender: Appender,
+    /// Whether Redis takes more.
+    pub pressure: Pressure,
+    /// Moved cursors on their way out.
+    pub receipts: Receipts,
+    /// Conversations and the sockets that have joined them.
+    pub fanout: Fanout,
+    /// The time.
+    pub clock: Clock,
+    /// Where tasks are spawned.
+    pub lifecycle: lifecycle::Handle,
+}
+
+/// A handle on the parts; cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+impl App {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// Who somebody is.
+    pub fn auth(&self) -> &Auth {
+        &self.auth
+    }
+
+    /// Which backends may act for users.
+    pub fn service_keys(&self) -> &ServiceKeys {
+        &self.service_keys
+    }
+
+    /// The time.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// A user as others see him; of whom nothing is stored, only the id is known.
+    ///
+    /// # Errors
+    /// `unavailable` while Postgres is away.
+    pub async fn profile_of(&self, user: UserId) -> Result<Profile, Rejection> {
+        match self.store.profiles(std::slice::from_ref(&user)).await {
+            Ok(profiles) => Ok(profiles.into_iter().next().unwrap_or_else(|| Profile::unknown(user))),
+            Err(error) => {
+                tracing::warn!(%error, %user, "failed to read a profile");
+                Err(Code::Unavailable.into())
+            }
+        }
+    }
+
+    /// A new message id for a conversation.
+    pub fn new_message_id(&self, conversation: &str) -> MessageId {
+        let now = u64::try_from(self.clock.now_ms()).unwrap_or(0);
+        MessageId::new(now, rand::random(), self.broker.keys().partitions().of(conversation).0)
+    }
+}
+
+impl std::ops::Deref for App {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}

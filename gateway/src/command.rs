@@ -1,0 +1,138 @@
+//! Commands: the one way to state, for sockets, requests and backends alike. One file a command.
+//!
+//! [`apply`] is the table of contents. A command that waits for something slow (history, a receipt's interval,
+//! a join) answers later and does not hold up the ones behind it.
+
+pub mod append;
+pub mod conversation;
+mod echo;
+mod history;
+mod join;
+mod leave;
+mod ping;
+mod receipt;
+pub mod receipts;
+mod send;
+mod typing;
+
+use std::{borrow::Cow, sync::Arc};
+
+use parlance_broker::BrokerError;
+use parlance_domain::{
+    command::Command,
+    id::{SessionId, UserId},
+    rejection::{Code, Rejection},
+    user::Profile,
+};
+use parlance_store::StoreError;
+use serde_json::Value;
+use tokio::sync::oneshot;
+
+use crate::{app::App, socket::session::Session};
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    /// The user who asks, or for whom a backend does; a backend may act for none.
+    pub profile: Option<Profile>,
+    /// The socket that the command came from; none for a request.
+    pub socket: Option<Arc<Session>>,
+    /// Whether it is a backend with a service key.
+    pub service: bool,
+}
+
+impl Actor {
+    /// A user's request.
+    pub fn user(profile: Profile) -> Self {
+        Self { profile: Some(profile), socket: None, service: false }
+    }
+
+    /// A backend's request, for a user or for none.
+    pub fn service(user: Option<Profile>) -> Self {
+        Self { profile: user, socket: None, service: true }
+    }
+
+    /// A user's socket.
+    pub fn socket(socket: &Arc<Session>) -> Self {
+        Self { profile: Some(socket.profile.clone()), socket: Some(socket.clone()), service: false }
+    }
+
+    fn profile(&self) -> Result<&Profile, Rejection> {
+        self.profile.as_ref().ok_or_else(|| Rejection::with(Code::Forbidden, "this needs a user to act for"))
+    }
+
+    fn user_id(&self) -> Result<&UserId, Rejection> {
+        Ok(&self.profile()?.id)
+    }
+
+    fn origin(&self) -> Option<SessionId> {
+        self.socket.as_ref().map(|socket| socket.id.clone())
+    }
+}
+
+/// Takes a command's reply: the canonical view, or why not. Called exactly once; must not block.
+pub type Answer = Box<dyn FnOnce(Result<Value, Rejection>) + Send>;
+
+/// Carries a command out. When it returns, everything that the actor asks for later comes after it; `answer` may
+/// be called later still.
+pub async fn apply(app: &App, actor: &Actor, command: Command, answer: Answer) {
+    let answer = counted(name(&command), answer);
+    match command {
+        Command::Echo(payload) => answer(echo::apply(payload)),
+        Command::Ping => answer(ping::apply(app)),
+        Command::Join(conversation) => join::apply(app, actor, conversation, answer).await,
+        Command::Leave(conversation) => leave::apply(app, actor, conversation, answer),
+        Command::Send(send) => answer(send::apply(app, actor, *send).await),
+        Command::History(history) => history::apply(app, actor, history, answer),
+        Command::Receipt(receipt) => receipt::apply(app, actor, receipt, answer).await,
+        Command::Typing(conversation, state) => answer(typing::apply(app, actor, conversation, state).await),
+    }
+}
+
+/// Carries a command out and waits for its reply.
+///
+/// # Errors
+/// Why it was not carried out.
+pub async fn call(app: &App, actor: &Actor, command: Command) -> Result<Value, Rejection> {
+    let (reply, answered) = oneshot::channel();
+    let answer: Answer = Box::new(move |outcome| {
+        // Who asked may have gone.
+        let _ = reply.send(outcome);
+    });
+    apply(app, actor, command, answer).await;
+    answered.await.unwrap_or_else(|_| Err(Code::Unavailable.into()))
+}
+
+fn name(command: &Command) -> &'static str {
+    match command {
+        Command::Echo(_) => "echo",
+        Command::Ping => "ping",
+        Command::Join(_) => "conversation.join",
+        Command::Leave(_) => "conversation.leave",
+        Command::Send(_) => "message.send",
+        Command::History(_) => "message.history",
+        Command::Receipt(_) => "receipt",
+        Command::Typing(..) => "typing",
+    }
+}
+
+fn counted(command: &'static str, answer: Answer) -> Answer {
+    Box::new(move |outcome| {
+        let result = outcome.as_ref().map_or_else(|rejection| rejection.code.as_str(), |_| "ok");
+        metrics::counter!(crate::metrics::COMMANDS.name, "command" => command, "result" => result).increment(1);
+        tracing::debug!(command, result, "command");
+        answer(outcome);
+    })
+}
+
+/// What a client is told when Redis or Postgres failed; the operator gets the cause.
+fn failed(doing: &'static str, error: &(dyn std::error::Error + 'static)) -> Rejection {
+    let unavailable = error.downcast_ref::<BrokerError>().is_some_and(BrokerError::is_retryable)
+        || error.downcast_ref::<StoreError>().is_some_and(StoreError::is_retryable);
+    tracing::warn!(%error, "failed to {doing}");
+    if unavailable { Code::Unavailable.into() } else { internal("the server failed; the command may be tried again") }
+}
+
+fn internal(text: impl Into<Cow<'static, str>>) -> Rejection {
+    Rejection::with(Code::Internal, text)
+}

@@ -1,0 +1,74 @@
+//! `receipt.delivered` and `receipt.read`: moves one of the user's cursors. The answer comes when the cursor is in
+//! the stream that the worker persists, which is after the interval over which cursors are gathered.
+
+use parlance_domain::{
+    command::Receipt,
+    id::{ConversationId, MessageId},
+    receipt::ReceiptTarget,
+    rejection::{Code, Rejection},
+    version::Seq,
+};
+
+use super::{Actor, Answer, failed};
+use crate::app::App;
+
+pub(super) async fn apply(app: &App, actor: &Actor, receipt: Receipt, answer: Answer) {
+    match target(app, actor, &receipt).await {
+        Ok((conversation, seq)) => match actor.user_id() {
+            Ok(user) => {
+                app.receipts.advance(conversation, user.clone(), receipt.kind, seq, actor.origin(), answer);
+            }
+            Err(rejection) => answer(Err(rejection)),
+        },
+        Err(rejection) => answer(Err(rejection)),
+    }
+}
+
+/// Which conversation, and how far.
+async fn target(app: &App, actor: &Actor, receipt: &Receipt) -> Result<(ConversationId, Seq), Rejection> {
+    let (conversation, seq) = match (&receipt.target, &receipt.conversation) {
+        (ReceiptTarget::Seq(seq), Some(conversation)) => (conversation.clone(), *seq),
+        (ReceiptTarget::Seq(_), None) => return Err(Rejection::invalid("conversation", "is missing")),
+        (ReceiptTarget::Messages(ids), named) => newest(app, ids, named.as_ref()).await?,
+    };
+    app.membership.may_read(actor.user_id()?, &conversation).await?;
+    let head = app.broker.state(&conversation).await.map_err(|error| failed("read a state", &error))?;
+    let head = match head {
+        Some(state) => state.heads.seq,
+        None => {
+            let stored = app.store.heads(&conversation).await.map_err(|error| failed("read heads", &error))?;
+            stored.unwrap_or_default().seq
+        }
+    };
+    if seq > head {
+        return Err(Rejection::invalid("seq", "is beyond the newest message"));
+    }
+    Ok((conversation, seq))
+}
+
+/// The place of the newest of some messages, which must be of one conversation.
+async fn newest(
+    app: &App,
+    ids: &[MessageId],
+    named: Option<&ConversationId>,
+) -> Result<(ConversationId, Seq), Rejection> {
+    let mut places = app.broker.objects(ids).await.map_err(|error| failed("read objects", &error))?;
+    let known: Vec<MessageId> = places.iter().map(|place| place.id).collect();
+    let rest: Vec<MessageId> = ids.iter().copied().filter(|id| !known.contains(id)).collect();
+    if !rest.is_empty() {
+        let stored = app.store.places(&rest).await.map_err(|error| failed("read messages", &error))?;
+        places.extend(stored);
+    }
+    let unknown = || Rejection::with(Code::NotFound, "there is no such message");
+    if ids.iter().any(|id| !places.iter().any(|place| place.id == *id)) {
+        return Err(unknown());
+    }
+    let newest = places.iter().max_by_key(|place| place.seq).ok_or_else(unknown)?;
+    if places.iter().any(|place| place.conversation != newest.conversation) {
+        return Err(Rejection::invalid("messages", "are of more than one conversation"));
+    }
+    if named.is_some_and(|named| *named != newest.conversation) {
+        return Err(unknown());
+    }
+    Ok((newest.conversation.clone(), newest.seq))
+}

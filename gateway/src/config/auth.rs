@@ -1,0 +1,218 @@
+//! `[auth]`: whose tokens are believed, what they say, and which backends may act for users.
+
+use std::time::Duration;
+
+use parlance_chassis::{
+    config::{Invalid, Problem, Raw, Reader, Setting, parse, well_known},
+    secret::Secret,
+};
+
+use crate::auth::Algorithm;
+
+const JWT_SECRET: Setting = Setting::new(
+    "auth.jwt_secret",
+    "The secret that tokens are signed with. At least 32 bytes are advised (RFC 7518, 3.2).",
+)
+.secret()
+.env(well_known::JWT_SECRET);
+const JWT_PREVIOUS_SECRETS: Setting = Setting::new(
+    "auth.jwt_previous_secrets",
+    "Secrets whose tokens are still accepted, while `auth.jwt_secret` is being replaced.",
+)
+.secret();
+const ALGORITHMS: Setting = Setting::new(
+    "auth.algorithms",
+    "The algorithms that a token may be signed with, whatever it says itself: `HS256`.",
+)
+.default("HS256");
+const ISSUER: Setting = Setting::new(
+    "auth.issuer",
+    "Accepted issuers: a token's `iss` must be one of them. Without any it is not looked at.",
+);
+const AUDIENCE: Setting = Setting::new(
+    "auth.audience",
+    "Accepted audiences: a token's `aud` must have one of them. Without any it is not looked at.",
+);
+const LEEWAY: Setting = Setting::new(
+    "auth.leeway",
+    "How far the clocks of who signs tokens and of the gateway may be apart.",
+)
+.default("10s");
+const REQUIRE_EXP: Setting = Setting::new(
+    "auth.require_exp",
+    "Whether a token without `exp` is refused. One that is accepted never ends.",
+)
+.default("true");
+const USER_CLAIMS: Setting = Setting::new(
+    "auth.user_claims",
+    "Claims with the user's id, a text or a whole number; the first that is there counts. A dot leads into an \
+     object: `user.id`.",
+)
+.default("sub,userId,user_id,id");
+const NAME_CLAIMS: Setting = Setting::new(
+    "auth.name_claims",
+    "Claims with the user's name; the first that is there counts.",
+)
+.default("name,username");
+const AVATAR_CLAIMS: Setting = Setting::new(
+    "auth.avatar_claims",
+    "Claims with the address of the user's picture; the first that is there counts.",
+)
+.default("avatar,picture");
+const ROLE_CLAIMS: Setting = Setting::new(
+    "auth.role_claims",
+    "Claims with the user's role; the first that is there counts.",
+)
+.default("role");
+const SERVICE_KEYS: Setting = Setting::new(
+    "auth.service_keys",
+    "Keys with which backends use REST and act for users, each of at least 16 bytes. Without any, REST takes only \
+     users' tokens.",
+)
+.secret();
+pub(super) const TOKEN_COOKIE: Setting = Setting::new(
+    "auth.token_cookie",
+    "The cookie to take a token from, when the client sends none otherwise. Needs `server.origins` without `*`.",
+);
+
+/// What [`AuthSection::warnings`] advises.
+const ADVISED_SECRET_BYTES: usize = 32;
+const LEAST_SECRET_BYTES: usize = 8;
+const LEAST_SERVICE_KEY_BYTES: usize = 16;
+const MOST_NAME_BYTES: usize = 256;
+
+/// Whose tokens are believed, what they say, and which backends may act for users.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthSection {
+    /// What tokens are signed with.
+    pub jwt_secret: Secret,
+    /// What older tokens may be signed with.
+    pub jwt_previous_secrets: Vec<Secret>,
+    /// How tokens may be signed; at least one.
+    pub algorithms: Vec<Algorithm>,
+    /// Accepted `iss`; every one when there are none.
+    pub issuer: Vec<String>,
+    /// Accepted `aud`; every one when there are none.
+    pub audience: Vec<String>,
+    /// How far clocks may be apart.
+    pub leeway: Duration,
+    /// Whether a token must have an end.
+    pub require_exp: bool,
+    /// Where the user's id stands; at least one.
+    pub user_claims: Vec<String>,
+    /// Where the name stands.
+    pub name_claims: Vec<String>,
+    /// Where the picture stands.
+    pub avatar_claims: Vec<String>,
+    /// Where the role stands.
+    pub role_claims: Vec<String>,
+    /// What backends show.
+    pub service_keys: Vec<Secret>,
+    /// The cookie that may hold a token.
+    pub token_cookie: Option<String>,
+}
+
+impl AuthSection {
+    /// What can be set here.
+    pub const SETTINGS: &'static [Setting] = &[
+        JWT_SECRET,
+        JWT_PREVIOUS_SECRETS,
+        ALGORITHMS,
+        ISSUER,
+        AUDIENCE,
+        LEEWAY,
+        REQUIRE_EXP,
+        USER_CLAIMS,
+        NAME_CLAIMS,
+        AVATAR_CLAIMS,
+        ROLE_CLAIMS,
+        SERVICE_KEYS,
+        TOKEN_COOKIE,
+    ];
+
+    /// Reads the section.
+    ///
+    /// # Errors
+    /// When something in it is wrong.
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Invalid> {
+        let names = || parse::list(parse::text(1..=MOST_NAME_BYTES));
+        let jwt_secret = reader.require(&JWT_SECRET, parse::secret(LEAST_SECRET_BYTES));
+        let jwt_previous_secrets = reader.optional(
+            &JWT_PREVIOUS_SECRETS,
+            parse::list(parse::secret(LEAST_SECRET_BYTES)),
+        );
+        let algorithms = reader.require(
+            &ALGORITHMS,
+            at_least_one(parse::list(parse::word(Algorithm::WORDS))),
+        );
+        let issuer = reader.optional(&ISSUER, names());
+        let audience = reader.optional(&AUDIENCE, names());
+        let leeway = reader.require(
+            &LEEWAY,
+            parse::duration(Duration::ZERO..=Duration::from_secs(300)),
+        );
+        let require_exp = reader.require(&REQUIRE_EXP, parse::boolean());
+        let user_claims = reader.require(&USER_CLAIMS, at_least_one(names()));
+        let name_claims = reader.require(&NAME_CLAIMS, names());
+        let avatar_claims = reader.require(&AVATAR_CLAIMS, names());
+        let role_claims = reader.require(&ROLE_CLAIMS, names());
+        let service_keys =
+            reader.optional(&SERVICE_KEYS, parse::list(parse::secret(LEAST_SERVICE_KEY_BYTES)));
+        let token_cookie = reader.optional(&TOKEN_COOKIE, cookie_name);
+        Ok(Self {
+            jwt_secret: jwt_secret?,
+            jwt_previous_secrets: jwt_previous_secrets?.unwrap_or_default(),
+            algorithms: algorithms?,
+            issuer: issuer?.unwrap_or_default(),
+            audience: audience?.unwrap_or_default(),
+            leeway: leeway?,
+            require_exp: require_exp?,
+            user_claims: user_claims?,
+            name_claims: name_claims?,
+            avatar_claims: avatar_claims?,
+            role_claims: role_claims?,
+            service_keys: service_keys?.unwrap_or_default(),
+            token_cookie: token_cookie?,
+        })
+    }
+
+    /// What an operator should know although the gateway starts with it.
+    pub fn warnings(&self) -> Vec<&'static str> {
+        let mut warnings = Vec::new();
+        let secrets = std::iter::once(&self.jwt_secret).chain(&self.jwt_previous_secrets);
+        if secrets
+            .map(Secret::expose)
+            .any(|secret| secret.len() < ADVISED_SECRET_BYTES)
+        {
+            warnings.push(
+                "a secret that tokens are signed with has fewer than 32 bytes: who has one token can try to guess it",
+            );
+        }
+        if !self.require_exp {
+            warnings.push("auth.require_exp is off: a token without exp never ends");
+        }
+        warnings
+    }
+}
+
+fn at_least_one<T>(
+    list: impl Fn(&Raw) -> Result<Vec<T>, Problem>,
+) -> impl Fn(&Raw) -> Result<Vec<T>, Problem> {
+    move |raw| match list(raw)? {
+        items if items.is_empty() => Err(Problem::new("has no element").hint("write at least one")),
+        items => Ok(items),
+    }
+}
+
+/// A cookie's name has the characters of a token (RFC 6265, 4.1.1; RFC 9110, 5.6.2).
+fn cookie_name(raw: &Raw) -> Result<String, Problem> {
+    let name = parse::text(1..=MOST_NAME_BYTES)(raw)?;
+    if name
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+    {
+        return Ok(name);
+    }
+    Err(Problem::new("is not the name of a cookie")
+        .hint("use letters, digits and ! # $ % & ' * + - . ^ _ ` | ~"))
+}

@@ -1,0 +1,106 @@
+//! `[gateway]`: what the gateway does for conversations, and which words it speaks.
+
+use std::{num::NonZeroUsize, path::PathBuf, thread, time::Duration};
+
+use parlance_chassis::config::{Invalid, Problem, Raw, Reader, Setting, parse};
+
+use crate::membership::Policy;
+
+const POLICY: Setting = Setting::new(
+    "gateway.policy",
+    "Who may be in a conversation: `members` (its participants, as Postgres has them) or `open` (every \
+     authenticated user; conversations appear when they are used).",
+)
+.default("members");
+const DIALECT: Setting = Setting::new(
+    "gateway.dialect",
+    "The dialect of a client that connects to `/` and says nothing else.",
+)
+.default("native");
+const DIALECTS_FOLDER: Setting = Setting::new(
+    "gateway.dialects_folder",
+    "A folder whose `*.toml` files are dialects too, beside those that are built in.",
+);
+const DISPATCH_WORKERS: Setting = Setting::new(
+    "gateway.dispatch_workers",
+    "How many workers hand events to sockets. As many as there are cores, when it is not set.",
+);
+const COMPARE_INTERVAL: Setting = Setting::new(
+    "gateway.compare_interval",
+    "How often every live conversation is compared with Redis, to find events that went unheard.",
+)
+.default("60s");
+const RECEIPTS_INTERVAL: Setting = Setting::new(
+    "gateway.receipts_interval",
+    "How long delivery and read receipts are gathered before they are written and announced.",
+)
+.default("500ms");
+
+const MOST_WORKERS: usize = 256;
+
+/// What the gateway does for conversations, and which words it speaks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewaySection {
+    /// Who may be in a conversation.
+    pub policy: Policy,
+    /// The default dialect's name.
+    pub dialect: String,
+    /// Where the operator's own dialects are.
+    pub dialects_folder: Option<PathBuf>,
+    /// At least one.
+    pub dispatch_workers: usize,
+    /// How often live conversations are compared with Redis.
+    pub compare_interval: Duration,
+    /// How long receipts are gathered.
+    pub receipts_interval: Duration,
+}
+
+impl GatewaySection {
+    /// What can be set here.
+    pub const SETTINGS: &'static [Setting] = &[
+        POLICY,
+        DIALECT,
+        DIALECTS_FOLDER,
+        DISPATCH_WORKERS,
+        COMPARE_INTERVAL,
+        RECEIPTS_INTERVAL,
+    ];
+
+    /// Reads the section.
+    ///
+    /// # Errors
+    /// When something in it is wrong.
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Invalid> {
+        let policies = parse::word(&[("members", Policy::Members), ("open", Policy::Open)]);
+        let policy = reader.require(&POLICY, policies);
+        let dialect = reader.require(&DIALECT, parse::text(1..=64));
+        let dialects_folder = reader.optional(&DIALECTS_FOLDER, folder);
+        let dispatch_workers = reader.optional(&DISPATCH_WORKERS, parse::number(1..=MOST_WORKERS));
+        let second = Duration::from_secs(1);
+        let compare_interval = reader.require(&COMPARE_INTERVAL, parse::duration(second..=second * 3_600));
+        let receipts = Duration::from_millis(10)..=second * 60;
+        let receipts_interval = reader.require(&RECEIPTS_INTERVAL, parse::duration(receipts));
+        Ok(Self {
+            policy: policy?,
+            dialect: dialect?,
+            dialects_folder: dialects_folder?,
+            dispatch_workers: dispatch_workers?.unwrap_or_else(cores),
+            compare_interval: compare_interval?,
+            receipts_interval: receipts_interval?,
+        })
+    }
+}
+
+fn folder(raw: &Raw) -> Result<PathBuf, Problem> {
+    let path = PathBuf::from(raw.text()?);
+    if path.is_dir() {
+        return Ok(path);
+    }
+    Err(Problem::new("is not a folder that can be read"))
+}
+
+fn cores() -> usize {
+    thread::available_parallelism()
+        .map_or(1, NonZeroUsize::get)
+        .min(MOST_WORKERS)
+}

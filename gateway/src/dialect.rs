@@ -1,0 +1,138 @@
+//! Dialects: what an application calls its events, and how its payloads look. Only this module knows such
+//! words; everything behind it speaks of canonical commands and events.
+//!
+//! A file is read (`table`), checked (`validate`) and compiled at start; after that nothing of it is parsed
+//! again. [`Dialect::decode`] turns an inbound event into a command, [`Dialect::answer`] its outcome into an
+//! acknowledgement and events to the caller, [`Dialect::encode`] a canonical event into what clients get.
+//! The gateway's own protocol is such a file too (`dialects/native.toml`). `docs/dialects.md` describes the
+//! format.
+
+use std::{collections::HashMap, sync::Arc};
+
+use parlance_domain::rejection::Rejection;
+use serde_json::value::RawValue;
+
+mod answer;
+mod catalog;
+mod decode;
+mod encode;
+mod mistake;
+mod notation;
+mod path;
+mod section;
+mod table;
+mod template;
+mod validate;
+pub mod view;
+mod vocabulary;
+mod words;
+
+pub use answer::Answer;
+pub use catalog::Dialects;
+pub use decode::{Call, Decoded};
+pub use mistake::Mistake;
+pub use view::ClientEvent;
+pub use vocabulary::EventName;
+
+use notation::Notation;
+use words::Words;
+
+/// Which of the loaded dialects: 0, 1, 2… without holes, so that an array can hold something for each.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DialectIndex(usize);
+
+impl DialectIndex {
+    /// The place in an array that is as long as there are dialects.
+    pub fn get(self) -> usize {
+        self.0
+    }
+}
+
+/// One compiled dialect.
+#[derive(Debug)]
+pub struct Dialect {
+    index: DialectIndex,
+    name: String,
+    namespaces: Vec<String>,
+    hosts: Vec<String>,
+    paths: Vec<String>,
+    notation: Notation,
+    refusals: Words,
+    failure: Arc<answer::Failure>,
+    rules: Vec<decode::Rule>,
+    rules_by_event: HashMap<Arc<str>, Vec<decode::RuleId>>,
+    outbound: HashMap<EventName, Vec<encode::Outbound>>,
+}
+
+impl Dialect {
+    /// The name that the file gives it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its place among those loaded.
+    pub fn index(&self) -> DialectIndex {
+        self.index
+    }
+
+    /// The namespaces that are this dialect's whatever else the handshake says: `/<name>` and its aliases.
+    pub fn namespaces(&self) -> &[String] {
+        &self.namespaces
+    }
+
+    /// The Socket.IO paths, beside the usual one, whose `/` namespace is this dialect's.
+    pub fn paths(&self) -> &[String] {
+        &self.paths
+    }
+
+    /// The `connect_error` message for a refused handshake: the dialect's text for the code, else the code.
+    pub fn refusal(&self, rejection: &Rejection) -> String {
+        let code = rejection.code;
+        self.refusals
+            .exact(code)
+            .or_else(|| self.refusals.other())
+            .unwrap_or_else(|| code.as_str())
+            .to_owned()
+    }
+}
+
+/// Who gets an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Audience {
+    /// Every socket in the conversation.
+    Everyone,
+    /// Every socket in it but the one that the event comes from.
+    Others,
+    /// Only the socket that the event comes from, or the one that it is meant for.
+    Sender,
+}
+
+impl Audience {
+    const ALL: &[Audience] = &[Audience::Everyone, Audience::Others, Audience::Sender];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Audience::Everyone => "everyone",
+            Audience::Others => "others",
+            Audience::Sender => "sender",
+        }
+    }
+}
+
+/// An event as clients read it.
+#[derive(Debug, Clone)]
+pub struct Frame {
+    /// The event's name on this dialect's wire.
+    pub event: Arc<str>,
+    /// Its one argument as JSON, or none.
+    pub payload: Option<Box<RawValue>>,
+    /// Who gets it.
+    pub audience: Audience,
+}
+
+/// Every mistake in a dialect file with this text. `file_name` is only named in them.
+pub fn mistakes_of(file_name: &str, text: &str) -> Vec<Mistake> {
+    validate::compile(file_name, text, DialectIndex(0))
+        .err()
+        .unwrap_or_default()
+}

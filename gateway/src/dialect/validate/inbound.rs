@@ -1,0 +1,250 @@
+//! Checks the inbound rules: which command an event is, and where the command's fields come from.
+
+use std::{collections::HashMap, sync::Arc};
+
+use parlance_domain::command::CommandName;
+use serde_json::Value;
+use toml::Table;
+
+use super::{
+    super::{
+        answer::Failure,
+        decode::{FieldRule, Rule, RuleId, fits},
+        mistake::{Mistakes, did_you_mean},
+        notation::Notation,
+        path::ArgumentPath,
+        section::join,
+        table::{File, Inbound},
+        template::Template,
+        vocabulary::{self, Shape},
+    },
+    check_event, forms,
+};
+
+/// Compiles the rules, in the order of the file. One with an unknown command has no place among them: the
+/// dialect is not used then.
+pub(super) fn rules(
+    file: &File,
+    notation: &Notation,
+    failure: &Arc<Failure>,
+    mistakes: &Mistakes,
+) -> Vec<Rule> {
+    let compiled = file.inbound.iter().filter_map(|rule| {
+        let command = command(rule, mistakes)?;
+        let fields = fields(rule, command, notation, mistakes);
+        let answering = forms::answering(file, rule, command, failure, mistakes);
+        let mut repeated = Vec::new();
+        let templates = [&answering.success, &answering.failure.form]
+            .into_iter()
+            .flat_map(|form| {
+                let payloads = form.emits.iter().filter_map(|emit| emit.payload.as_ref());
+                payloads.chain([&form.ack])
+            });
+        templates.for_each(|template: &Template| template.request_fields(&mut repeated));
+        Some(Rule {
+            command,
+            when: conditions(rule, mistakes),
+            shares_values: share_values(&fields),
+            fields,
+            repeated,
+            answering,
+        })
+    });
+    compiled.collect()
+}
+
+/// The rules for each event name. Rules for one name are tried in the order of the file, so each but the last
+/// needs a condition, and no two the same.
+pub(super) fn by_event(file: &File, mistakes: &Mistakes) -> HashMap<Arc<str>, Vec<RuleId>> {
+    let mut by_event: HashMap<Arc<str>, Vec<RuleId>> = HashMap::new();
+    for (place, rule) in file.inbound.iter().enumerate() {
+        let names = rule.event.iter().map(|event| (event, "event"));
+        let aliases = rule.aliases.iter().map(|alias| (alias, "aliases"));
+        for (event, key) in names.chain(aliases) {
+            let key = join(&rule.key, key);
+            check_event(event, &key, mistakes);
+            let rules = by_event.entry(Arc::from(event.as_str())).or_default();
+            let earlier = rules.iter().filter_map(|id| file.inbound.get(id.0));
+            if earlier
+                .into_iter()
+                .any(|earlier| earlier.when.is_empty() || earlier.when == rule.when)
+            {
+                mistakes.add_with_hint(
+                    &key,
+                    format!("an earlier rule takes every `{event}`"),
+                    "give the earlier one a `when`",
+                );
+            }
+            rules.push(RuleId(place));
+        }
+    }
+    by_event
+}
+
+fn command(rule: &Inbound, mistakes: &Mistakes) -> Option<CommandName> {
+    let word = rule.command.as_deref()?;
+    let command = CommandName::parse(word);
+    if command.is_none() {
+        let hint = did_you_mean(word, CommandName::ALL.iter().map(|name| name.as_str()));
+        mistakes.add_with_hint(
+            &join(&rule.key, "command"),
+            format!("`{word}` is no canonical command"),
+            hint,
+        );
+    }
+    command
+}
+
+fn conditions(rule: &Inbound, mistakes: &Mistakes) -> Vec<(ArgumentPath, Value)> {
+    let mut conditions = Vec::with_capacity(rule.when.len());
+    for (path, value) in &rule.when {
+        let key = format!("{}.when.{path}", rule.key);
+        let constant = json(value).filter(|value| !value.is_array() && !value.is_object());
+        match (ArgumentPath::parse(path), constant) {
+            (Ok(path), Some(constant)) => conditions.push((path, constant)),
+            (Err(problem), _) => mistakes.add(&key, problem),
+            (_, None) => mistakes.add(&key, "is no text, number, true or false"),
+        }
+    }
+    conditions
+}
+
+fn fields(rule: &Inbound, command: CommandName, notation: &Notation, mistakes: &Mistakes) -> Vec<FieldRule> {
+    let mut fields: Vec<FieldRule> = Vec::new();
+    for (name, value) in &rule.fields {
+        let key = format!("{}.fields.{name}", rule.key);
+        if let Some(shape) = field_shape(command, name, &key, mistakes) {
+            fields.push(FieldRule {
+                name: name.clone(),
+                shape,
+                paths: paths(value, shape, &key, mistakes),
+                default: None,
+            });
+        }
+    }
+    for (section, table) in [("constants", &rule.constants), ("defaults", &rule.defaults)] {
+        for (name, value) in table {
+            let key = format!("{}.{section}.{name}", rule.key);
+            let Some(shape) = field_shape(command, name, &key, mistakes) else {
+                continue;
+            };
+            let value = constant(value, shape, &key, notation, mistakes);
+            match (fields.iter_mut().find(|field| field.name == *name), section) {
+                (Some(field), "defaults") if !field.paths.is_empty() => field.default = value,
+                (None, "constants") => fields.push(FieldRule {
+                    name: name.clone(),
+                    shape,
+                    paths: Vec::new(),
+                    default: value,
+                }),
+                (Some(_), _) => mistakes.add(&key, format!("`{name}` comes from elsewhere already")),
+                (None, _) => mistakes.add_with_hint(
+                    &key,
+                    format!("`{name}` is in no argument"),
+                    "a field that is always the same stands under `constants`",
+                ),
+            }
+        }
+    }
+    require(rule, command, &fields, mistakes);
+    fields
+}
+
+fn field_shape(command: CommandName, name: &str, key: &str, mistakes: &Mistakes) -> Option<Shape> {
+    let shape = vocabulary::argument(command, name);
+    if shape.is_none() {
+        let hint = did_you_mean(name, command.fields().iter().copied());
+        let problem = format!("{} has no field `{name}`", command.as_str());
+        mistakes.add_with_hint(key, problem, hint);
+    }
+    shape
+}
+
+/// A path, or the paths of which the first that fits is taken.
+fn paths(value: &toml::Value, shape: Shape, key: &str, mistakes: &Mistakes) -> Vec<ArgumentPath> {
+    let texts: Option<Vec<&str>> = match value {
+        toml::Value::String(text) => Some(vec![text]),
+        toml::Value::Array(items) if !items.is_empty() => items.iter().map(toml::Value::as_str).collect(),
+        _ => None,
+    };
+    let Some(texts) = texts else {
+        mistakes.add_with_hint(
+            key,
+            "is neither a path nor a list of paths",
+            "\"$\" or [\"$\", \"id\"]",
+        );
+        return Vec::new();
+    };
+    let mut paths = Vec::with_capacity(texts.len());
+    for text in texts {
+        match ArgumentPath::parse(text) {
+            Ok(path) if path.is_listed() && !matches!(shape, Shape::List(_)) => {
+                mistakes.add(key, format!("`{text}` is a list, which the field is not"));
+            }
+            Ok(path) if paths.contains(&path) => mistakes.add(key, format!("`{text}` stands here twice")),
+            Ok(path) => paths.push(path),
+            Err(problem) => mistakes.add(key, problem),
+        }
+    }
+    paths
+}
+
+/// A constant in canonical form.
+fn constant(
+    value: &toml::Value,
+    shape: Shape,
+    key: &str,
+    notation: &Notation,
+    mistakes: &Mistakes,
+) -> Option<Value> {
+    let value = json(value).filter(|value| fits(shape, value, notation));
+    if value.is_none() {
+        mistakes.add(key, "has not the type of the field");
+    }
+    value.map(|value| match shape {
+        Shape::Conversation => notation.conversations.read(value),
+        _ => value,
+    })
+}
+
+/// Notes the fields without which each such event would be refused.
+fn require(rule: &Inbound, command: CommandName, fields: &[FieldRule], mistakes: &Mistakes) {
+    for any in vocabulary::needed(command) {
+        if !fields.iter().any(|field| any.contains(&field.name.as_str())) {
+            mistakes.add_with_hint(
+                &join(&rule.key, "fields"),
+                format!("{} needs {}", command.as_str(), any.join(" or ")),
+                "without it every such event is refused",
+            );
+        }
+    }
+}
+
+fn share_values(fields: &[FieldRule]) -> bool {
+    fields.iter().enumerate().any(|(place, field)| {
+        let others = fields.iter().skip(place + 1).flat_map(|other| &other.paths);
+        others
+            .into_iter()
+            .any(|other| field.paths.iter().any(|path| path.overlaps(other)))
+    })
+}
+
+/// The JSON of a TOML value; dates, infinities and what is no number have none.
+fn json(value: &toml::Value) -> Option<Value> {
+    Some(match value {
+        toml::Value::String(text) => Value::from(text.as_str()),
+        toml::Value::Integer(number) => Value::from(*number),
+        toml::Value::Float(number) => Value::Number(serde_json::Number::from_f64(*number)?),
+        toml::Value::Boolean(flag) => Value::from(*flag),
+        toml::Value::Datetime(_) => return None,
+        toml::Value::Array(items) => Value::Array(items.iter().map(json).collect::<Option<_>>()?),
+        toml::Value::Table(table) => object(table)?,
+    })
+}
+
+fn object(table: &Table) -> Option<Value> {
+    let entries = table
+        .iter()
+        .map(|(name, value)| Some((name.clone(), json(value)?)));
+    Some(Value::Object(entries.collect::<Option<_>>()?))
+}

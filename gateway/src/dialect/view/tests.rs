@@ -1,0 +1,241 @@
+//! The views have exactly the fields that the vocabulary says, so that no template is refused a field that
+//! exists or allowed one that does not.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use parlance_domain::{
+    command::CommandName,
+    conversation::{Conversation, Title},
+    entry::Header,
+    event::EventKind,
+    id::{ClientId, MessageId, UserId},
+    message::{Attachments, Content, Message, MessageBody, MessageType, Metadata},
+    time::Timestamp,
+    version::Heads,
+};
+use serde_json::Map;
+
+use super::*;
+use crate::dialect::vocabulary::{self, Shape};
+
+fn conversation() -> ConversationId {
+    ConversationId::new("c1").unwrap()
+}
+
+fn profile() -> Profile {
+    Profile {
+        avatar: Some("https://example.com/ada.png".to_owned()),
+        role: Some("doctor".to_owned()),
+        ..Profile::unknown(UserId::new("u1").unwrap())
+    }
+}
+
+fn message() -> Message {
+    let id = MessageId::new(1_769_851_800_007, [1; 8], 3);
+    Message {
+        conversation: conversation(),
+        seq: Seq(3),
+        version: Version::new(1, 5),
+        created_rev: 5,
+        created_at: Timestamp(1_769_851_800_007),
+        body: MessageBody {
+            id,
+            sender: profile(),
+            kind: MessageType::default(),
+            content: Content::new("hi".to_owned()).unwrap(),
+            attachments: Attachments::new(vec![json!({"url": "a"})]).unwrap(),
+            metadata: Metadata::new(Map::from_iter([("a".to_owned(), json!(1))])).unwrap(),
+            reply_to: Some(id),
+            client_id: Some(ClientId::new("t1").unwrap()),
+        },
+    }
+}
+
+fn envelope(kind: EventKind, event: Event) -> Envelope {
+    Envelope {
+        conversation: conversation(),
+        header: Header {
+            kind,
+            version: Version::new(1, 5),
+            seq: Seq(3),
+            at: Timestamp(1_769_851_800_007),
+            origin: None,
+        },
+        event,
+    }
+}
+
+fn every_event() -> Vec<ClientEvent> {
+    let whole = Conversation {
+        id: conversation(),
+        title: Some(Title::new("Hall".to_owned()).unwrap()),
+        metadata: Metadata::default(),
+        participants: vec![UserId::new("u1").unwrap()],
+        created_at_ms: 5,
+    };
+    let change = ParticipantChange {
+        participant: profile(),
+    };
+    let by = Typing { user: profile() };
+    let cursor = Cursor {
+        user: UserId::new("u1").unwrap(),
+        delivered: Seq(3),
+        read: Seq(2),
+        origin: None,
+    };
+    let envelopes = [
+        (
+            EventKind::MessageCreated,
+            Event::MessageCreated(Box::new(message())),
+        ),
+        (
+            EventKind::ConversationCreated,
+            Event::ConversationCreated(Box::new(whole)),
+        ),
+        (
+            EventKind::ParticipantAdded,
+            Event::ParticipantAdded(change.clone()),
+        ),
+        (EventKind::ParticipantRemoved, Event::ParticipantRemoved(change)),
+        (EventKind::Receipts, Event::Receipts(vec![cursor])),
+        (EventKind::TypingStarted, Event::TypingStarted(by.clone())),
+        (EventKind::TypingStopped, Event::TypingStopped(by)),
+    ];
+    let session = SessionId::new("s1").unwrap();
+    let mut events: Vec<_> = envelopes
+        .into_iter()
+        .flat_map(|(kind, event)| client_events(&envelope(kind, event)))
+        .collect();
+    events.push(session_ready(
+        &profile(),
+        &session,
+        "native",
+        Some(Duration::from_secs(25)),
+    ));
+    events.push(resync(&conversation(), Version::new(2, 9)));
+    events.push(conversation_left(&conversation(), "removed"));
+    events
+}
+
+/// The paths of all leaves that the vocabulary knows.
+fn known(shape: Shape, path: &str, paths: &mut BTreeSet<String>) {
+    match shape {
+        Shape::Object(fields) if !fields.is_empty() => {
+            for field in fields {
+                known(field.shape, &format!("{path}.{}", field.name), paths);
+            }
+        }
+        Shape::List(item) => known(*item, &format!("{path}[]"), paths),
+        _ => {
+            paths.insert(path.to_owned());
+        }
+    }
+}
+
+/// The paths of all leaves of a view, as far as the vocabulary knows their parents.
+fn seen(value: &Value, shape: Shape, path: &str, paths: &mut BTreeSet<String>) {
+    match (shape, value) {
+        (Shape::Object(known), Value::Object(fields)) if !known.is_empty() => {
+            for (name, value) in fields {
+                let shape = shape.field(name).unwrap_or(Shape::Json);
+                seen(value, shape, &format!("{path}.{name}"), paths);
+            }
+        }
+        (Shape::List(item), Value::Array(items)) => {
+            for value in items {
+                seen(value, *item, &format!("{path}[]"), paths);
+            }
+        }
+        _ => {
+            paths.insert(path.to_owned());
+        }
+    }
+}
+
+fn assert_same(what: &str, value: &Value, shape: Shape) {
+    let (mut expected, mut actual) = (BTreeSet::new(), BTreeSet::new());
+    known(shape, "", &mut expected);
+    seen(value, shape, "", &mut actual);
+    assert_eq!(actual, expected, "{what}");
+}
+
+#[test]
+fn every_event_has_the_fields_that_templates_can_name() {
+    let events = every_event();
+    for name in EventName::ALL {
+        let event = events.iter().find(|event| event.name == *name);
+        let event = event.unwrap_or_else(|| panic!("there is an example of {}", name.as_str()));
+        assert_same(name.as_str(), &event.fields, name.shape());
+    }
+}
+
+#[test]
+fn every_reply_has_the_fields_that_templates_can_name() {
+    let heads = Heads {
+        version: Version::new(1, 5),
+        seq: Seq(3),
+    };
+    for command in CommandName::ALL {
+        let view = match command {
+            CommandName::Echo => reply::echo(&json!([1])),
+            CommandName::Ping => reply::ping(Timestamp(5)),
+            CommandName::ConversationJoin => reply::joined(&conversation(), heads),
+            CommandName::ConversationLeave => reply::left(&conversation()),
+            CommandName::MessageSend => reply::sent(&message()),
+            CommandName::MessageHistory => reply::history([&message()], true),
+            CommandName::ReceiptDelivered
+            | CommandName::ReceiptRead
+            | CommandName::TypingStart
+            | CommandName::TypingStop => reply::nothing(),
+        };
+        match vocabulary::reply(*command) {
+            Shape::Object([]) => assert_eq!(view, json!({}), "{command:?}"),
+            shape => assert_same(command.as_str(), &view, shape),
+        }
+    }
+}
+
+#[test]
+fn a_cursor_is_told_once_for_what_was_read_and_once_for_what_was_only_delivered() {
+    let told = |delivered, read| {
+        let cursor = Cursor {
+            user: UserId::new("u").unwrap(),
+            delivered: Seq(delivered),
+            read: Seq(read),
+            origin: None,
+        };
+        let events = client_events(&envelope(EventKind::Receipts, Event::Receipts(vec![cursor])));
+        events
+            .into_iter()
+            .map(|event| (event.name, event.fields["seq"].as_u64().unwrap()))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told(4, 0), [(EventName::ReceiptDelivered, 4)]);
+    assert_eq!(told(4, 4), [(EventName::ReceiptRead, 4)]);
+    assert_eq!(
+        told(4, 2),
+        [(EventName::ReceiptDelivered, 4), (EventName::ReceiptRead, 2)]
+    );
+    assert_eq!(told(0, 0), []);
+}
+
+#[test]
+fn an_event_comes_from_its_connection_and_a_receipt_from_the_one_that_moved_the_cursor() {
+    let session = |text: &str| SessionId::new(text);
+    let cursor = Cursor {
+        user: UserId::new("u").unwrap(),
+        delivered: Seq(4),
+        read: Seq(0),
+        origin: session("reader"),
+    };
+    let origin = |event| {
+        let mut envelope = envelope(EventKind::Receipts, event);
+        envelope.header.origin = session("gateway");
+        client_events(&envelope).remove(0).origin
+    };
+    assert_eq!(origin(Event::Receipts(vec![cursor])), session("reader"));
+    assert_eq!(
+        origin(Event::TypingStarted(Typing { user: profile() })),
+        session("gateway")
+    );
+}

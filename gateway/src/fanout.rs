@@ -1,0 +1,243 @@
+//! Fan-out: one subscription a conversation, however many of this gateway's sockets have joined it, and every
+//! event handed to each of them once and in order.
+//!
+//! [`Fanout`] is a handle on a few dispatch workers. A conversation belongs to one of them, by its id; that worker
+//! alone joins and leaves sockets, subscribes and unsubscribes, and hands events on, so none of these can
+//! overtake another. The receiving task only looks at the channel and puts the publication in the worker's queue.
+
+mod crowd;
+mod dispatch;
+mod encoded;
+mod order;
+mod probe;
+mod receive;
+mod repair;
+mod room;
+
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use parlance_broker::{
+    Broker,
+    partition::Partition,
+    subscriber::{Inbox, Subscriber},
+};
+use parlance_chassis::{lifecycle, readiness::Check};
+use parlance_domain::{
+    id::{ConversationId, SessionId, UserId},
+    rejection::{Code, Rejection},
+    version::Heads,
+};
+use parlance_store::Store;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use crate::{
+    dialect::{DialectIndex, Dialects},
+    membership::Membership,
+    socket::session::Session,
+};
+use crowd::Lanes;
+use dispatch::{Task, Worker};
+
+/// How many tasks may wait for one dispatch worker.
+const QUEUE: usize = 16 * 1024;
+/// How many bytes of publications may wait for one dispatch worker.
+const QUEUE_BYTES: usize = 64 * 1024 * 1024;
+/// How many repairs read Redis and Postgres at the same time.
+const REPAIRS: usize = 16;
+
+/// A socket in a conversation.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// What its events are encoded for.
+    pub dialect: DialectIndex,
+    /// Whose it is.
+    pub user: UserId,
+    /// What events "to others" are compared with.
+    pub session: SessionId,
+    /// Where its events go.
+    pub socket: Arc<Session>,
+}
+
+impl Member {
+    /// The membership of this socket.
+    pub fn of(socket: &Arc<Session>) -> Self {
+        Self {
+            dialect: socket.dialect.index(),
+            user: socket.user.clone(),
+            session: socket.id.clone(),
+            socket: socket.clone(),
+        }
+    }
+}
+
+/// What a join is answered with: from here on the socket gets every event. Called by the dispatch worker before
+/// it hands on the next one, so it must not block.
+pub type Confirm = Box<dyn FnOnce(Result<Heads, Rejection>) + Send>;
+
+/// What the workers and their tasks need.
+pub(crate) struct Shared {
+    broker: Broker,
+    subscriber: Subscriber,
+    store: Store,
+    dialects: Dialects,
+    membership: Membership,
+    lifecycle: lifecycle::Handle,
+    repairs: Semaphore,
+    lanes: Lanes,
+    delivered: metrics::Counter,
+}
+
+/// A handle on the dispatch workers; cheap to clone.
+#[derive(Clone)]
+pub struct Fanout {
+    workers: Arc<[Queue]>,
+}
+
+/// The queue of one worker.
+#[derive(Clone)]
+struct Queue {
+    tasks: mpsc::Sender<Task>,
+    /// Bytes of publications in it.
+    bytes: Arc<AtomicUsize>,
+}
+
+/// What fan-out is made of.
+pub struct Parts {
+    /// Where states and logs are read.
+    pub broker: Broker,
+    /// Where conversations are subscribed.
+    pub subscriber: Subscriber,
+    /// What the subscriber receives.
+    pub inbox: Inbox,
+    /// Where repairs read what the hot log has no longer.
+    pub store: Store,
+    /// What events are encoded for.
+    pub dialects: Dialects,
+    /// What participant events invalidate.
+    pub membership: Membership,
+    /// Says whether every subscription is alive.
+    pub check: Check,
+    /// How many dispatch workers there are.
+    pub workers: usize,
+    /// How often the heads of all live conversations are compared.
+    pub compare_every: Duration,
+}
+
+impl Fanout {
+    /// Starts the workers, the receiving task and the probes.
+    pub fn start(parts: Parts, lifecycle: &lifecycle::Handle) -> Self {
+        let delivered = metrics::counter!(crate::metrics::DELIVERIES.name);
+        let shared = Arc::new(Shared {
+            broker: parts.broker,
+            subscriber: parts.subscriber,
+            store: parts.store,
+            dialects: parts.dialects,
+            membership: parts.membership,
+            lifecycle: lifecycle.clone(),
+            repairs: Semaphore::new(REPAIRS),
+            lanes: Lanes::start(parts.workers, &delivered, lifecycle),
+            delivered,
+        });
+        let start = |_| {
+            let (tasks, queue) = mpsc::channel(QUEUE);
+            let bytes = Arc::new(AtomicUsize::new(0));
+            let worker = Worker::new(shared.clone(), tasks.downgrade(), queue, bytes.clone());
+            lifecycle.spawn_support("dispatch worker", worker.run(lifecycle.hard()));
+            Queue { tasks, bytes }
+        };
+        let fanout = Self { workers: (0..parts.workers.max(1)).map(start).collect() };
+        let pulse = probe::Pulse::new(shared.broker.keys().partitions().count());
+        let receive = receive::run(fanout.clone(), parts.inbox, pulse.clone(), lifecycle.hard());
+        lifecycle.spawn_support("subscriber", receive);
+        let prober = probe::Prober { shared, fanout: fanout.clone(), pulse, check: parts.check };
+        lifecycle.spawn_support("subscription probe", prober.run(parts.compare_every, lifecycle.hard()));
+        fanout
+    }
+
+    /// Lets a socket join. `confirm` is called exactly once.
+    pub fn join(&self, conversation: ConversationId, member: Member, confirm: Confirm) {
+        let queue = self.queue(&conversation);
+        if let Err(refused) = queue.tasks.try_send(Task::Join { conversation, member, confirm })
+            && let Task::Join { confirm, .. } = refused.into_inner()
+        {
+            confirm(Err(Code::Overloaded.into()));
+        }
+    }
+
+    /// Lets a socket leave; `then` is called when nothing more of the conversation will be handed to it.
+    pub fn leave(
+        &self,
+        conversation: ConversationId,
+        socket: u64,
+        then: Box<dyn FnOnce(Result<(), Rejection>) + Send>,
+    ) {
+        let queue = self.queue(&conversation);
+        if let Err(refused) = queue.tasks.try_send(Task::Leave { conversation, socket, then })
+            && let Task::Leave { then, .. } = refused.into_inner()
+        {
+            then(Err(Code::Overloaded.into()));
+        }
+    }
+
+    /// Takes a socket that has ended out of its conversations.
+    pub async fn gone(&self, socket: u64, conversations: impl IntoIterator<Item = ConversationId>) {
+        for conversation in conversations {
+            let then = Box::new(|_| ());
+            let queue = self.queue(&conversation);
+            // A closed queue has no members any more.
+            let _ = queue.tasks.send(Task::Leave { conversation, socket, then }).await;
+        }
+    }
+
+    /// The newest numbers of the conversation that this gateway has seen; zeros when it is not subscribed.
+    pub async fn seen(&self, conversation: &ConversationId) -> Heads {
+        let (reply, seen) = oneshot::channel();
+        let task = Task::Seen { conversation: conversation.clone(), reply };
+        if self.queue(conversation).tasks.send(task).await.is_err() {
+            return Heads::default();
+        }
+        seen.await.unwrap_or_default()
+    }
+
+    /// Subscribes again to every conversation of `partition`, or of all, and looks for what was missed.
+    async fn resubscribe(&self, partition: Option<Partition>) {
+        for queue in self.workers.iter() {
+            let _ = queue.tasks.send(Task::Resubscribe { partition }).await;
+        }
+    }
+
+    /// Compares all live conversations with what Redis knows, and repairs those that are behind.
+    async fn compare(&self) {
+        for queue in self.workers.iter() {
+            let _ = queue.tasks.send(Task::Compare).await;
+        }
+    }
+
+    /// Puts a publication in its worker's queue; false when it does not fit and was dropped.
+    fn publish(&self, conversation: ConversationId, payload: String) -> bool {
+        let queue = self.queue(&conversation);
+        let bytes = payload.len();
+        if queue.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= QUEUE_BYTES
+            && queue.tasks.try_send(Task::Published { conversation, payload }).is_ok()
+        {
+            return true;
+        }
+        queue.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        false
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "the index is a remainder of the length, which is not 0")]
+    fn queue(&self, conversation: &ConversationId) -> &Queue {
+        let mut hasher = DefaultHasher::new();
+        conversation.hash(&mut hasher);
+        let index = hasher.finish() % self.workers.len() as u64;
+        &self.workers[usize::try_from(index).unwrap_or(0)]
+    }
+}

@@ -1,0 +1,114 @@
+//! A conversation on this gateway: who has joined, who waits to be told so, and where its subscription stands.
+
+use std::collections::HashMap;
+
+use parlance_domain::{rejection::{Code, Rejection}, version::Version};
+
+use super::{
+    Confirm, Member,
+    crowd::{CROWD, Crowd},
+    order::Order,
+};
+
+/// Where a room's subscription stands.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// `SSUBSCRIBE` and the reading of the state are under way.
+    Subscribing {
+        /// The newest durable event that arrived meanwhile.
+        arrived: Version,
+        /// The connection broke meanwhile: the confirmation may be of before.
+        broken: bool,
+    },
+    /// Events are handed on in order.
+    Live(Order),
+    /// `SUNSUBSCRIBE` is under way; a join waits for its end and subscribes anew.
+    Unsubscribing,
+}
+
+impl Phase {
+    /// The phase of a room whose subscription has just been asked for.
+    pub(super) fn subscribing() -> Self {
+        Phase::Subscribing { arrived: Version::default(), broken: false }
+    }
+}
+
+/// A conversation on this gateway.
+pub(super) struct Room {
+    pub(super) phase: Phase,
+    members: HashMap<u64, Member>,
+    /// There once were so many that they are served by lanes.
+    crowd: Option<Crowd>,
+    pub(super) waiting: Vec<(Member, Confirm)>,
+    /// Rises whenever the room becomes empty or is joined; a timer of before then means nothing.
+    pub(super) generation: u64,
+}
+
+impl Room {
+    /// A room whose subscription has just been asked for.
+    pub(super) fn subscribing() -> Self {
+        Self {
+            phase: Phase::subscribing(),
+            members: HashMap::new(),
+            crowd: None,
+            waiting: Vec::new(),
+            generation: 0,
+        }
+    }
+
+    /// Whether nobody is in it or wants to be.
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Lets everybody in who waits, at the position that the room has reached.
+    pub(super) fn admit(&mut self) {
+        let Phase::Live(order) = &self.phase else { return };
+        let heads = order.heads();
+        for (member, confirm) in self.waiting.drain(..) {
+            self.members.insert(member.socket.key, member);
+            confirm(Ok(heads));
+        }
+        if self.members.len() > CROWD {
+            self.crowd.get_or_insert_default();
+        }
+        self.crowd_changed();
+    }
+
+    /// Who is in it, and the lanes that serve them if there are very many.
+    pub(super) fn audience(&mut self) -> (&HashMap<u64, Member>, Option<&mut Crowd>) {
+        (&self.members, self.crowd.as_mut())
+    }
+
+    /// Takes out whoever `goes`, who must not wait.
+    pub(super) fn put_out(&mut self, goes: impl Fn(&Member) -> bool) -> Vec<Member> {
+        let out: Vec<Member> = self.members.extract_if(|_, member| goes(member)).map(|(_, member)| member).collect();
+        self.crowd_changed();
+        out
+    }
+
+    fn crowd_changed(&mut self) {
+        if let Some(crowd) = &mut self.crowd {
+            crowd.changed();
+        }
+    }
+
+    /// Tells everybody who waits that it cannot be.
+    pub(super) fn refuse(&mut self, rejection: &Rejection) {
+        for (_, confirm) in self.waiting.drain(..) {
+            confirm(Err(rejection.clone()));
+        }
+    }
+
+    /// Takes a socket out; whether it was in. One that still waits is told that it left.
+    pub(super) fn remove(&mut self, socket: u64) -> bool {
+        self.crowd_changed();
+        let left = Rejection::with(Code::Conflict, "the conversation was left meanwhile");
+        let (gone, waiting) = self.waiting.drain(..).partition(|(member, _)| member.socket.key == socket);
+        self.waiting = waiting;
+        for (_, confirm) in gone as Vec<(Member, Confirm)> {
+            confirm(Err(left.clone()));
+        }
+        self.members.remove(&socket).is_some()
+    }
+}

@@ -1,0 +1,17 @@
+//! The gateway: terminates Socket.IO and REST, decides who may do what, appends to Redis, and fans conversations
+//! out to its own sockets.
+
+pub mod app;
+pub mod auth;
+pub mod cli;
+pub mod command;
+pub mod config;
+pub mod dialect;
+pub mod fanout;
+pub mod listener;
+pub mod membership;
+pub mod metrics;
+pub mod pressure;
+pub mod rest;
+pub mod server;
+pub mod socket;

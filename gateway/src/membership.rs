@@ -1,0 +1,154 @@
+//! Who takes part in which conversation: the truth is in Postgres, this is a cache of it.
+//!
+//! What is cached is used only while this gateway hears the conversation's events (it is *watched*), because a
+//! participant event is what invalidates it. A write carries the acl number that it was authorised under, and the
+//! append script refuses it when that is over, so a stale answer never lets a write through.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use parlance_broker::{Broker, append::Acl};
+use parlance_domain::{
+    id::{ConversationId, UserId},
+    rejection::{Code, Rejection},
+};
+use parlance_store::Store;
+
+/// How it is decided who may be in a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// Its participants, as Postgres knows them.
+    Members,
+    /// Every authenticated user.
+    Open,
+}
+
+/// How many users' answers one conversation caches; beyond it all are forgotten.
+const MAX_CACHED_USERS: usize = 10_000;
+
+/// A handle on the cache; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Membership {
+    policy: Policy,
+    broker: Broker,
+    store: Store,
+    watched: Arc<Mutex<HashMap<ConversationId, Known>>>,
+}
+
+/// What is known of a watched conversation.
+#[derive(Debug, Default)]
+struct Known {
+    /// Rises with every invalidation: an answer that was asked for before is not kept.
+    generation: u64,
+    acl: Option<Acl>,
+    users: HashMap<UserId, bool>,
+}
+
+impl Membership {
+    /// An empty cache.
+    pub fn new(policy: Policy, broker: Broker, store: Store) -> Self {
+        Self { policy, broker, store, watched: Arc::default() }
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// The conversation's events are heard from now on.
+    pub(crate) fn watch(&self, conversation: &ConversationId) {
+        self.lock().entry(conversation.clone()).or_default();
+    }
+
+    /// They are heard no longer.
+    pub(crate) fn unwatch(&self, conversation: &ConversationId) {
+        self.lock().remove(conversation);
+    }
+
+    /// Something changed, or may have changed unheard.
+    pub(crate) fn forget(&self, conversation: &ConversationId) {
+        if let Some(known) = self.lock().get_mut(conversation) {
+            *known = Known { generation: known.generation + 1, ..Known::default() };
+        }
+    }
+
+    /// Whether the user may get the conversation's events and read its history.
+    ///
+    /// # Errors
+    /// `not_a_participant`; `unavailable` when that cannot be known now.
+    pub async fn may_read(&self, user: &UserId, conversation: &ConversationId) -> Result<(), Rejection> {
+        self.look_up(user, conversation).await.map(|_| ())
+    }
+
+    /// Whether the user may write to the conversation, and what that answer holds under; `None` when no answer
+    /// could change.
+    ///
+    /// # Errors
+    /// `not_a_participant`; `unavailable` when that cannot be known now.
+    pub async fn may_write(
+        &self,
+        user: &UserId,
+        conversation: &ConversationId,
+    ) -> Result<Option<Acl>, Rejection> {
+        self.look_up(user, conversation).await
+    }
+
+    async fn look_up(&self, user: &UserId, conversation: &ConversationId) -> Result<Option<Acl>, Rejection> {
+        if self.policy == Policy::Open {
+            return Ok(None);
+        }
+        let (member, acl) = match self.cached(user, conversation) {
+            Some(answer) => answer,
+            None => self.ask(user, conversation).await?,
+        };
+        if member { Ok(Some(acl)) } else { Err(Code::NotAParticipant.into()) }
+    }
+
+    fn cached(&self, user: &UserId, conversation: &ConversationId) -> Option<(bool, Acl)> {
+        let watched = self.lock();
+        let known = watched.get(conversation)?;
+        Some((*known.users.get(user)?, known.acl.clone()?))
+    }
+
+    async fn ask(&self, user: &UserId, conversation: &ConversationId) -> Result<(bool, Acl), Rejection> {
+        let generation = self.lock().get(conversation).map(|known| known.generation);
+        let unavailable = |error: &dyn std::error::Error| {
+            tracing::warn!(%error, %conversation, "failed to look up a membership");
+            Rejection::from(Code::Unavailable)
+        };
+        // The acl first: a change between the two readings makes the write be refused, not let through.
+        let state = self.broker.state(conversation).await.map_err(|error| unavailable(&error))?;
+        let member =
+            self.store.is_member(conversation, user).await.map_err(|error| unavailable(&error))?.unwrap_or(false);
+        // A conversation that Redis does not know has no acl yet; this one is never in force.
+        let acl = state.map_or_else(|| Acl(String::from("none")), |state| state.acl);
+        self.keep(generation, user, conversation, member, &acl);
+        Ok((member, acl))
+    }
+
+    fn keep(
+        &self,
+        generation: Option<u64>,
+        user: &UserId,
+        conversation: &ConversationId,
+        member: bool,
+        acl: &Acl,
+    ) {
+        let mut watched = self.lock();
+        let Some(known) = watched.get_mut(conversation) else { return };
+        if Some(known.generation) != generation {
+            return;
+        }
+        if known.acl.as_ref() != Some(acl) || known.users.len() >= MAX_CACHED_USERS {
+            known.users.clear();
+            known.acl = Some(acl.clone());
+        }
+        known.users.insert(user.clone(), member);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ConversationId, Known>> {
+        self.watched.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

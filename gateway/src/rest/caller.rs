@@ -1,0 +1,197 @@
+//! Who makes a request: a backend with a service key, for a user or for none, or a user with a token.
+
+use std::str;
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderName, header, request::Parts},
+};
+use parlance_domain::{
+    id::UserId,
+    rejection::{Code, Rejection},
+    user::Profile,
+};
+
+use super::problem::Problem;
+use crate::{
+    app::App,
+    auth::{Auth, ServiceKeys, bearer},
+    command::Actor,
+};
+
+const ACT_AS: HeaderName = HeaderName::from_static("x-act-as");
+
+/// Who makes a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Caller {
+    /// A backend, and the user for whom it acts.
+    Backend(Option<UserId>),
+    /// A user.
+    User(Profile),
+}
+
+impl Caller {
+    /// The actor of a command. A backend's user is known by what backends and tokens said of him before.
+    pub(super) async fn actor(self, app: &App) -> Result<Actor, Rejection> {
+        match self {
+            Caller::User(profile) => Ok(Actor::user(profile)),
+            Caller::Backend(None) => Ok(Actor::service(None)),
+            Caller::Backend(Some(user)) => Ok(Actor::service(Some(profile_of(app, user).await?))),
+        }
+    }
+
+    /// The actor of a command that has nothing to do with whom a backend acts for.
+    pub(super) fn administrator(self) -> Result<Actor, Rejection> {
+        match self {
+            Caller::Backend(_) => Ok(Actor::service(None)),
+            Caller::User(_) => Err(Rejection::with(Code::Forbidden, "this needs a service key")),
+        }
+    }
+
+    fn read(headers: &HeaderMap, keys: &ServiceKeys, verify: impl Verify) -> Result<Self, Rejection> {
+        let shown = single(headers, &header::AUTHORIZATION)?.ok_or(Code::TokenMissing)?;
+        let shown = bearer(shown).filter(|shown| !shown.is_empty());
+        let shown = shown.ok_or_else(|| {
+            Rejection::with(
+                Code::TokenMissing,
+                "Authorization is not of the form: Bearer <key or token>",
+            )
+        })?;
+        let act_as = single(headers, &ACT_AS)?;
+        if keys.check(shown) {
+            let user =
+                act_as.map(|id| UserId::new(id).map_err(|problem| Rejection::invalid("X-Act-As", problem)));
+            return Ok(Caller::Backend(user.transpose()?));
+        }
+        let profile = verify(shown)?;
+        if act_as.is_some() {
+            return Err(Rejection::with(
+                Code::Forbidden,
+                "only a service key acts for others",
+            ));
+        }
+        Ok(Caller::User(profile))
+    }
+}
+
+trait Verify: FnOnce(&str) -> Result<Profile, Rejection> {}
+impl<F: FnOnce(&str) -> Result<Profile, Rejection>> Verify for F {}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let auth: &Auth = app.auth();
+        let verify = |token: &str| Ok(auth.verify(token, app.clock())?.user);
+        Ok(Self::read(&parts.headers, app.service_keys(), verify)?)
+    }
+}
+
+/// What backends and tokens said of a user.
+pub(super) async fn profile_of(app: &App, user: UserId) -> Result<Profile, Rejection> {
+    let profiles = app
+        .store
+        .profiles(std::slice::from_ref(&user))
+        .await
+        .map_err(|error| {
+            tracing::warn!(%error, "failed to read a profile");
+            Code::Unavailable
+        })?;
+    Ok(profiles
+        .into_iter()
+        .next()
+        .unwrap_or_else(|| Profile::unknown(user)))
+}
+
+/// A header that may be there once. Ids may have any characters, so its value is UTF-8.
+fn single<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, Rejection> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next().map(|value| str::from_utf8(value.as_bytes()));
+    match (first.transpose(), values.next()) {
+        (Ok(value), None) => Ok(value),
+        (Err(_), _) => Err(Rejection::invalid(name.as_str(), "is no UTF-8")),
+        (_, Some(_)) => Err(Rejection::invalid(name.as_str(), "is there more than once")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use parlance_chassis::secret::Secret;
+
+    use super::*;
+
+    const KEY: &str = "a-service-key-of-some-length";
+
+    fn user(id: &str) -> UserId {
+        UserId::new(id).unwrap()
+    }
+
+    fn read(headers: &[(HeaderName, &str)]) -> Result<Caller, Code> {
+        let value = |value: &str| HeaderValue::from_bytes(value.as_bytes()).unwrap();
+        let mut map = HeaderMap::new();
+        for (name, text) in headers {
+            map.append(name, value(text));
+        }
+        let verify = |token: &str| match token {
+            "token" => Ok(Profile::unknown(user("ann"))),
+            _ => Err(Code::TokenInvalid.into()),
+        };
+        Caller::read(&map, &ServiceKeys::new(&[Secret::new(KEY)]), verify).map_err(|rejection| rejection.code)
+    }
+
+    #[test]
+    fn a_service_key_acts_for_a_user_or_for_none() {
+        let authorization = (header::AUTHORIZATION, &*format!("Bearer {KEY}"));
+        assert_eq!(read(&[authorization.clone()]), Ok(Caller::Backend(None)));
+        let acting = read(&[authorization.clone(), (ACT_AS, "müller")]);
+        assert_eq!(acting, Ok(Caller::Backend(Some(user("müller")))));
+        assert_eq!(
+            read(&[authorization.clone(), (ACT_AS, "")]),
+            Err(Code::InvalidPayload)
+        );
+        assert_eq!(
+            read(&[authorization, (ACT_AS, "a"), (ACT_AS, "b")]),
+            Err(Code::InvalidPayload)
+        );
+    }
+
+    #[test]
+    fn a_token_acts_for_its_user_alone() {
+        let authorization = (header::AUTHORIZATION, "bearer token");
+        assert_eq!(
+            read(&[authorization.clone()]),
+            Ok(Caller::User(Profile::unknown(user("ann"))))
+        );
+        assert_eq!(read(&[authorization, (ACT_AS, "bob")]), Err(Code::Forbidden));
+    }
+
+    #[test]
+    fn without_a_token_nobody_is_let_in() {
+        assert_eq!(read(&[]), Err(Code::TokenMissing));
+        for wrong in ["", "Bearer", "Bearer ", "Basic dG9rZW4=", KEY] {
+            assert_eq!(
+                read(&[(header::AUTHORIZATION, wrong)]),
+                Err(Code::TokenMissing),
+                "{wrong:?}"
+            );
+        }
+        assert_eq!(
+            read(&[(header::AUTHORIZATION, "Bearer other")]),
+            Err(Code::TokenInvalid)
+        );
+    }
+
+    #[test]
+    fn only_backends_administer() {
+        assert!(
+            Caller::Backend(None)
+                .administrator()
+                .is_ok_and(|actor| actor.service)
+        );
+        let refused = Caller::User(Profile::unknown(user("ann")))
+            .administrator()
+            .unwrap_err();
+        assert_eq!(refused.code, Code::Forbidden);
+    }
+}

@@ -1,0 +1,54 @@
+//! The ids in a path.
+
+use axum::{
+    extract::{FromRequestParts, Path},
+    http::request::Parts,
+};
+use parlance_domain::{
+    id::{ConversationId, UserId},
+    rejection::Rejection,
+};
+use serde::de::DeserializeOwned;
+
+use super::problem::Problem;
+
+/// The conversation that a path names.
+#[derive(Debug)]
+pub(super) struct ConversationPath(pub(super) ConversationId);
+
+/// The participant that a path names.
+#[derive(Debug)]
+pub(super) struct ParticipantPath(pub(super) ConversationId, pub(super) UserId);
+
+impl<S: Send + Sync> FromRequestParts<S> for ConversationPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let conversation: String = texts(parts, state).await?;
+        Ok(Self(self::conversation(&conversation)?))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for ParticipantPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let (conversation, user): (String, String) = texts(parts, state).await?;
+        let user = UserId::new(user).map_err(|problem| Rejection::invalid("userId", problem))?;
+        Ok(Self(self::conversation(&conversation)?, user))
+    }
+}
+
+fn conversation(text: &str) -> Result<ConversationId, Rejection> {
+    ConversationId::new(text).map_err(|problem| Rejection::invalid("conversation", problem))
+}
+
+async fn texts<T, S>(parts: &mut Parts, state: &S) -> Result<T, Rejection>
+where
+    T: DeserializeOwned + Send,
+    S: Send + Sync,
+{
+    let path = Path::<T>::from_request_parts(parts, state).await;
+    path.map(|Path(texts)| texts)
+        .map_err(|_| Rejection::invalid("the path", "is no UTF-8 when it is decoded"))
+}

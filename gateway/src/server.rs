@@ -1,0 +1,246 @@
+//! A gateway as a function of its configuration, two listeners and a lifecycle: several fit in one process.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::Router;
+use parlance_broker::{
+    Broker, BrokerConfig, BrokerError,
+    append::{Appender, Bounds},
+    receipts::ReceiptLog,
+    subscriber::Subscriber,
+};
+use parlance_chassis::{
+    admin,
+    clock::Clock,
+    exit,
+    lifecycle::Handle,
+    listen::{self, BindError},
+    metrics::{self, InstallError},
+    readiness::Readiness,
+};
+use parlance_store::{Store, StoreConfig, StoreError};
+use socketioxide::SocketIo;
+use tokio::net::TcpListener;
+
+use crate::{
+    app::{App, Parts},
+    auth::{Auth, ServiceKeys},
+    command::receipts::Receipts,
+    config::Config,
+    dialect::{Dialects, Mistake},
+    fanout::{self, Fanout},
+    listener::{self, HttpLimits},
+    membership::Membership,
+    pressure::Pressure,
+    rest,
+    socket::{
+        connect,
+        wire::{self, KillReason, SlowReader, SocketPath, WireConfig, WireConfigError, Wires},
+    },
+};
+
+/// Why a gateway did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A port cannot be bound.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The admin listener cannot be served.
+    #[error("failed to serve the admin listener: {0}")]
+    Admin(#[from] std::io::Error),
+    /// There is no metrics recorder.
+    #[error(transparent)]
+    Metrics(#[from] InstallError),
+    /// Redis is away, or disagrees about the partitions.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// Postgres is away, is not migrated, or disagrees about the partitions.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A setting of the Socket.IO endpoint cannot work.
+    #[error(transparent)]
+    Wire(#[from] WireConfigError),
+    /// A path of the Socket.IO endpoint is malformed.
+    #[error("server.socket_path: {0}")]
+    Path(#[from] wire::BadSocketPath),
+    /// Dialect files have mistakes.
+    #[error("dialects:{}", .0.iter().map(|mistake| format!("\n  {mistake}")).collect::<String>())]
+    Dialects(Vec<Mistake>),
+}
+
+impl StartError {
+    /// The exit code of a process that did not start: 64 when its configuration is at fault.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            StartError::Wire(_)
+            | StartError::Path(_)
+            | StartError::Dialects(_)
+            | StartError::Broker(BrokerError::Layout { .. })
+            | StartError::Store(StoreError::Layout { .. } | StoreError::Url) => exit::USAGE,
+            _ => exit::FAILURE,
+        }
+    }
+}
+
+/// Where a started gateway listens.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    /// Socket.IO and REST.
+    pub public: SocketAddr,
+    /// `/live`, `/ready`, `/metrics`.
+    pub admin: SocketAddr,
+}
+
+/// Binds the configured ports and starts.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn run(config: Config, lifecycle: &Handle) -> Result<Addresses, StartError> {
+    let public = listen::bind(&config.server.host, config.server.port).await?;
+    let admin = listen::bind(&config.admin.host, config.admin.port).await?;
+    start(config, Clock::system(), public, admin, lifecycle).await
+}
+
+/// Starts a gateway on these listeners; it ends with `lifecycle`.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn start(
+    config: Config,
+    clock: Clock,
+    public: TcpListener,
+    admin: TcpListener,
+    lifecycle: &Handle,
+) -> Result<Addresses, StartError> {
+    let recorder = metrics::install()?;
+    metrics::describe(crate::metrics::METRICS);
+    metrics::describe(wire::METRICS);
+    let readiness = Readiness::new(lifecycle);
+    let check = readiness.check("subscriptions");
+    // Started first: probes see a gateway that is alive and not ready while it connects.
+    let admin = admin::serve(admin, readiness, recorder, lifecycle, Router::new())?;
+
+    let app = connect_parts(config, clock, lifecycle, check).await?;
+    let paths = socket_paths(&app)?;
+    let (sockets, io, wires) = wire::build(SocketIo::builder(), wire_config(&app.config, paths), lifecycle)?;
+    connect::register(&io, &app);
+    close_at_soft_stop(wires, lifecycle);
+
+    let routes = rest::router(app).merge(sockets);
+    let address = public.local_addr()?;
+    listener::serve(public, routes, HttpLimits::default(), lifecycle);
+    tracing::info!(%address, %admin, "gateway is listening");
+    Ok(Addresses { public: address, admin })
+}
+
+async fn connect_parts(
+    config: Config,
+    clock: Clock,
+    lifecycle: &Handle,
+    check: parlance_chassis::readiness::Check,
+) -> Result<App, StartError> {
+    let dialects = Dialects::load(config.gateway.dialects_folder.as_deref(), &config.gateway.dialect)
+        .map_err(StartError::Dialects)?;
+    let broker = Broker::connect(broker_config(&config)).await?;
+    broker.check_layout().await?;
+    let store = Store::connect(&store_config(&config)).await?;
+    store.check_schema().await?;
+    store.check_layout(&broker.keys().partitions().layout()).await?;
+
+    let (subscriber, inbox) = Subscriber::connect(&broker).await?;
+    let membership = Membership::new(config.gateway.policy, broker.clone(), store.clone());
+    let fanout = Fanout::start(
+        fanout::Parts {
+            broker: broker.clone(),
+            subscriber,
+            inbox,
+            store: store.clone(),
+            dialects: dialects.clone(),
+            membership: membership.clone(),
+            check,
+            workers: config.gateway.dispatch_workers,
+            compare_every: config.gateway.compare_interval,
+        },
+        lifecycle,
+    );
+    let receipts = Receipts::default();
+    let limits = &config.limits;
+    let log = ReceiptLog::new(
+        broker.clone(),
+        Bounds { entries: limits.receipts_entries, bytes: limits.receipts_bytes },
+    );
+    let write = receipts.clone().run(log, clock.clone(), config.gateway.receipts_interval, lifecycle.hard());
+    lifecycle.spawn_support("receipts", write);
+    let pressure = Pressure::default();
+    lifecycle.spawn_support("memory pressure", pressure.clone().watch(broker.clone(), lifecycle.hard()));
+    let bounds = Bounds { entries: limits.ingest_entries, bytes: limits.ingest_bytes };
+    Ok(App::new(Parts {
+        auth: Auth::new(&config.auth),
+        service_keys: ServiceKeys::new(&config.auth.service_keys),
+        appender: Appender::new(broker.clone(), bounds),
+        broker,
+        store,
+        dialects,
+        membership,
+        pressure,
+        receipts,
+        fanout,
+        clock,
+        lifecycle: lifecycle.clone(),
+        config,
+    }))
+}
+
+fn broker_config(config: &Config) -> BrokerConfig {
+    let redis = &config.redis;
+    BrokerConfig {
+        url: redis.url.expose().to_owned(),
+        prefix: redis.prefix.clone(),
+        partitions: redis.partitions,
+        deadline: redis.command_deadline,
+    }
+}
+
+fn store_config(config: &Config) -> StoreConfig {
+    let postgres = &config.postgres;
+    StoreConfig {
+        url: postgres.url.expose().to_owned(),
+        name: "parlance-gateway",
+        connections: postgres.pool_size,
+        deadline: postgres.statement_deadline,
+    }
+}
+
+/// The configured path and those that dialects claim.
+fn socket_paths(app: &App) -> Result<Vec<SocketPath>, StartError> {
+    let own = [app.config.server.socket_path.as_str()];
+    let paths = own.into_iter().chain(app.dialects.paths());
+    Ok(paths.map(SocketPath::parse).collect::<Result<_, _>>()?)
+}
+
+fn wire_config(config: &Config, paths: Vec<SocketPath>) -> WireConfig {
+    let socket = &config.socket;
+    WireConfig {
+        paths,
+        trusted_hops: config.server.trusted_hops,
+        origins: config.server.origins.clone(),
+        ping_interval: socket.ping_interval,
+        ping_timeout: socket.ping_timeout,
+        connect_timeout: socket.connect_timeout,
+        max_message_bytes: socket.max_payload,
+        max_payload_bytes: socket.max_payload,
+        slow_reader: SlowReader { deadline: socket.slow_reader_deadline, bytes: socket.slow_reader_bytes },
+        ..WireConfig::default()
+    }
+}
+
+/// At the soft stop every client's transport is closed: clients see `transport close` and reconnect elsewhere.
+fn close_at_soft_stop(wires: Arc<Wires>, lifecycle: &Handle) {
+    let soft = lifecycle.soft();
+    lifecycle.spawn("drain", async move {
+        soft.cancelled().await;
+        wires.kill_all(KillReason::Drain);
+        wires.emptied().await;
+        Ok::<(), std::convert::Infallible>(())
+    });
+}

@@ -1,0 +1,6 @@
+//! Socket.IO: from the transport to the commands, and from events to the transport.
+
+pub mod connect;
+pub mod receive;
+pub mod session;
+pub mod wire;

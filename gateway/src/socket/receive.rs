@@ -1,0 +1,145 @@
+//! From an event of a socket to a command, in the order in which the socket sent them.
+//!
+//! socketioxide runs every handler as a task of its own, so two events could overtake each other. Its extractors
+//! run before that, in the order of arrival: this one puts the event in the socket's queue, and the handler itself
+//! does nothing. One task at a time carries a socket's events out; an idle socket has none.
+
+use std::{convert::Infallible, sync::Arc};
+
+use parlance_domain::rejection::{Code, Rejection};
+use serde_json::Value;
+use socketioxide::{
+    adapter::{Adapter, LocalAdapter},
+    extract::{AckSender, SocketRef},
+    handler::FromMessageParts,
+    socket::Socket,
+};
+use socketioxide_core::Value as Packet;
+
+use super::session::{Inbound, Session};
+use crate::{
+    app::App,
+    command::{self, Actor, Answer},
+    dialect::Call,
+};
+
+/// What a socket's handlers need: found in its extensions, so that the handlers hold nothing.
+#[derive(Clone)]
+pub struct Connected {
+    /// The gateway.
+    pub app: App,
+    /// The socket's session.
+    pub session: Arc<Session>,
+}
+
+/// Takes an event in.
+pub struct TakeIn;
+
+impl FromMessageParts<LocalAdapter> for TakeIn {
+    type Error = Infallible;
+
+    fn from_message_parts(
+        socket: &Arc<Socket<LocalAdapter>>,
+        packet: &mut Packet,
+        ack: &Option<i64>,
+    ) -> Result<Self, Infallible> {
+        let Some(connected) = socket.extensions.get::<Connected>() else { return Ok(Self) };
+        connected.session.open(|| SocketRef::from(socket.clone()));
+        let ack = match ack {
+            Some(_) => Some(ack_sender(socket, packet, ack)),
+            None => None,
+        };
+        let packet = match packet {
+            Packet::Str(text, _binary) => text.to_string(),
+            Packet::Bytes(_) => String::new(),
+        };
+        take_in(&connected, Inbound { packet, ack });
+        Ok(Self)
+    }
+}
+
+fn ack_sender<A: Adapter>(socket: &Arc<Socket<A>>, packet: &mut Packet, ack: &Option<i64>) -> AckSender<A> {
+    match AckSender::from_message_parts(socket, packet, ack) {
+        Ok(sender) => sender,
+        Err(never) => match never {},
+    }
+}
+
+fn take_in(connected: &Connected, inbound: Inbound) {
+    let Connected { app, session } = connected;
+    if let Err(rejection) = session.admit() {
+        return refuse(session, inbound, &rejection);
+    }
+    match session.enqueue(inbound) {
+        Err(inbound) => refuse(session, inbound, &Rejection::new(Code::Overloaded)),
+        Ok(false) => {}
+        Ok(true) => {
+            let (app_of_task, session) = (app.clone(), session.clone());
+            app.lifecycle.spawn_request("socket events", async move {
+                while let Some(inbound) = session.dequeue() {
+                    carry_out(&app_of_task, &session, inbound).await;
+                }
+            });
+        }
+    }
+}
+
+/// Answers an event that is not even read.
+fn refuse(session: &Arc<Session>, inbound: Inbound, rejection: &Rejection) {
+    refused(rejection);
+    match read(&inbound.packet) {
+        Some((event, arguments)) => {
+            let decoded = session.dialect.decode(&event, arguments);
+            respond(session, &decoded.call, Err(rejection), inbound.ack);
+        }
+        None => session.dialect.error(rejection).iter().for_each(|frame| session.emit(frame)),
+    }
+}
+
+async fn carry_out(app: &App, session: &Arc<Session>, inbound: Inbound) {
+    let Some((event, arguments)) = read(&inbound.packet) else {
+        let rejection = Rejection::with(Code::InvalidPayload, "the event is no list that begins with its name");
+        return refuse(session, inbound, &rejection);
+    };
+    let decoded = session.dialect.decode(&event, arguments);
+    let (call, ack) = (decoded.call, inbound.ack);
+    match decoded.command {
+        Err(rejection) => {
+            refused(&rejection);
+            respond(session, &call, Err(&rejection), ack);
+        }
+        Ok(command) => {
+            let answering = session.clone();
+            let answer: Answer = Box::new(move |outcome| {
+                respond(&answering, &call, outcome.as_ref(), ack);
+            });
+            command::apply(app, &Actor::socket(session), command, answer).await;
+        }
+    }
+}
+
+/// The event's name and its arguments.
+fn read(packet: &str) -> Option<(String, Vec<Value>)> {
+    let mut arguments: Vec<Value> = serde_json::from_str(packet).ok()?;
+    if arguments.is_empty() {
+        return None;
+    }
+    match arguments.remove(0) {
+        Value::String(event) => Some((event, arguments)),
+        _ => None,
+    }
+}
+
+fn respond(session: &Arc<Session>, call: &Call, outcome: Result<&Value, &Rejection>, ack: Option<AckSender>) {
+    let answer = session.dialect.answer(call, outcome, ack.is_some());
+    if let (Some(ack), Some(payload)) = (ack, &answer.ack) {
+        session.acknowledge(ack, payload);
+    }
+    for frame in &answer.emits {
+        session.emit(frame);
+    }
+}
+
+fn refused(rejection: &Rejection) {
+    metrics::counter!(crate::metrics::EVENTS_REFUSED.name, "code" => rejection.code.as_str()).increment(1);
+}

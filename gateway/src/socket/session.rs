@@ -1,0 +1,238 @@
+//! A connected socket: whose it is, what it has joined, what it still has to do, and the way out to it.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    fmt, mem,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter, clock::Clock as _};
+use parlance_domain::{
+    id::{ConversationId, SessionId, UserId},
+    rejection::{Code, Rejection},
+    user::Profile,
+};
+use serde_json::value::RawValue;
+use socketioxide::extract::{AckSender, SocketRef};
+use tokio::sync::Semaphore;
+
+use super::wire::{KillReason, Wire};
+use crate::dialect::{ClientEvent, Dialect, Frame};
+
+/// How many events of one socket may wait to be carried out.
+const MAX_WAITING: usize = 64;
+/// How many bytes of events of one socket may wait to be carried out.
+const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
+/// How many queries of one socket may run at the same time.
+const MAX_QUERIES: usize = 4;
+
+/// An event as it came in.
+pub struct Inbound {
+    /// The event's name and arguments, as a JSON array.
+    pub packet: String,
+    /// Where the acknowledgement goes, when the client wants one.
+    pub ack: Option<AckSender>,
+}
+
+/// A connected socket.
+pub struct Session {
+    /// What the socket is called inside this process.
+    pub key: u64,
+    /// What it is called in events.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user: UserId,
+    /// The user as others see him.
+    pub profile: Profile,
+    /// What it speaks.
+    pub dialect: Arc<Dialect>,
+    /// Its transport.
+    pub wire: Arc<Wire>,
+    /// Bounds its queries.
+    pub queries: Arc<Semaphore>,
+    limiter: DefaultDirectRateLimiter,
+    joined: Mutex<HashSet<ConversationId>>,
+    intake: Mutex<Intake>,
+    outlet: Mutex<Outlet>,
+}
+
+/// The way out. The socket holds the session, so the session must let go of the socket when it ends.
+enum Outlet {
+    /// The CONNECT packet has not been sent yet.
+    Pending,
+    Open(SocketRef),
+    Ended,
+}
+
+#[derive(Default)]
+struct Intake {
+    waiting: VecDeque<Inbound>,
+    bytes: usize,
+    /// A task carries the events out.
+    running: bool,
+}
+
+/// What a new session is made of.
+pub struct NewSession {
+    /// See [`Session::key`].
+    pub key: u64,
+    /// See [`Session::id`].
+    pub id: SessionId,
+    /// See [`Session::profile`].
+    pub profile: Profile,
+    /// See [`Session::dialect`].
+    pub dialect: Arc<Dialect>,
+    /// See [`Session::wire`].
+    pub wire: Arc<Wire>,
+    /// How many events it may send.
+    pub quota: Quota,
+}
+
+impl Session {
+    /// A session whose socket is not connected yet.
+    pub fn new(new: NewSession) -> Arc<Self> {
+        Arc::new(Self {
+            key: new.key,
+            id: new.id,
+            user: new.profile.id.clone(),
+            profile: new.profile,
+            dialect: new.dialect,
+            wire: new.wire,
+            queries: Arc::new(Semaphore::new(MAX_QUERIES)),
+            limiter: RateLimiter::direct(new.quota),
+            joined: Mutex::default(),
+            intake: Mutex::default(),
+            outlet: Mutex::new(Outlet::Pending),
+        })
+    }
+
+    /// Opens the way out, once the CONNECT packet has been sent. Does nothing when it is open or has ended.
+    pub fn open(&self, socket: impl FnOnce() -> SocketRef) {
+        let mut outlet = lock(&self.outlet);
+        if matches!(*outlet, Outlet::Pending) {
+            *outlet = Outlet::Open(socket());
+        }
+    }
+
+    /// Closes the way out and forgets what waits; the conversations that it had joined.
+    pub fn end(&self) -> HashSet<ConversationId> {
+        *lock(&self.outlet) = Outlet::Ended;
+        let waiting = mem::take(&mut lock(&self.intake).waiting);
+        drop(waiting);
+        mem::take(&mut lock(&self.joined))
+    }
+
+    /// Whether the socket has ended.
+    pub fn has_ended(&self) -> bool {
+        matches!(*lock(&self.outlet), Outlet::Ended)
+    }
+
+    /// Hands a frame to the socket. One that cannot take it is ended, so that it comes back and catches up:
+    /// nothing is dropped in silence.
+    pub fn emit(&self, frame: &Frame) {
+        let outlet = lock(&self.outlet);
+        let Outlet::Open(socket) = &*outlet else { return };
+        let bytes = frame.event.len() + frame.payload.as_ref().map_or(0, |payload| payload.get().len());
+        self.wire.queued(bytes);
+        let sent = match &frame.payload {
+            Some(payload) => socket.emit(&*frame.event, payload.as_ref()),
+            None => socket.emit(&*frame.event, &()),
+        };
+        drop(outlet);
+        if sent.is_err() {
+            self.wire.kill(KillReason::SlowReader);
+        }
+    }
+
+    /// Tells this socket alone.
+    pub fn tell(&self, event: &ClientEvent) {
+        for frame in self.dialect.encode(event) {
+            self.emit(&frame);
+        }
+    }
+
+    /// Sends an acknowledgement.
+    pub fn acknowledge(&self, ack: AckSender, payload: &RawValue) {
+        self.wire.queued(payload.get().len());
+        if let Err(error) = ack.send(payload)
+            && !self.has_ended()
+        {
+            tracing::debug!(%error, session = %self.id, "an acknowledgement does not fit");
+            self.wire.kill(KillReason::SlowReader);
+        }
+    }
+
+    /// Whether the socket may send an event now.
+    ///
+    /// # Errors
+    /// `rate_limited`, with the time after which it may.
+    pub fn admit(&self) -> Result<(), Rejection> {
+        self.limiter.check().map_err(|until| {
+            let wait = until.wait_time_from(self.limiter.clock().now());
+            Rejection::new(Code::RateLimited).after(wait.max(Duration::from_millis(1)))
+        })
+    }
+
+    /// Puts an event behind those that wait; true when the caller must start the task that carries them out.
+    ///
+    /// # Errors
+    /// Gives the event back when too much waits.
+    pub fn enqueue(&self, inbound: Inbound) -> Result<bool, Inbound> {
+        let mut intake = lock(&self.intake);
+        let bytes = inbound.packet.len();
+        if intake.waiting.len() >= MAX_WAITING || intake.bytes + bytes > MAX_WAITING_BYTES {
+            return Err(inbound);
+        }
+        intake.bytes += bytes;
+        intake.waiting.push_back(inbound);
+        Ok(!mem::replace(&mut intake.running, true))
+    }
+
+    /// The next event to carry out; after `None` the task must end, and the next event starts another.
+    pub fn dequeue(&self) -> Option<Inbound> {
+        let mut intake = lock(&self.intake);
+        let next = intake.waiting.pop_front();
+        match &next {
+            Some(inbound) => intake.bytes -= inbound.packet.len(),
+            None => intake.running = false,
+        }
+        next
+    }
+
+    /// Notes that the socket is about to join.
+    ///
+    /// # Errors
+    /// When it has joined too many conversations, or has ended.
+    pub fn joining(&self, conversation: &ConversationId, most: usize) -> Result<(), Rejection> {
+        let mut joined = lock(&self.joined);
+        if self.has_ended() {
+            return Err(Code::Unavailable.into());
+        }
+        if joined.len() >= most && !joined.contains(conversation) {
+            return Err(Rejection::with(Code::Overloaded, "this socket has joined too many conversations"));
+        }
+        joined.insert(conversation.clone());
+        Ok(())
+    }
+
+    /// Whether the socket has joined the conversation, or is about to.
+    pub fn has_joined(&self, conversation: &ConversationId) -> bool {
+        lock(&self.joined).contains(conversation)
+    }
+
+    /// Notes that the socket is not in the conversation any more.
+    pub fn left(&self, conversation: &ConversationId) {
+        lock(&self.joined).remove(conversation);
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("id", &self.id).field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

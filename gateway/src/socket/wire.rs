@@ -1,0 +1,330 @@
+//! The wire: one client's transport as the gateway sees it, below socketioxide.
+//!
+//! It answers WebSocket upgrades itself, so that the engine never sees (and never keeps) an HTTP request; counts
+//! bytes; sees a client that stops reading; and can end the transport of a session whatever the engine is doing.
+//! It knows nothing of users, events or dialects, and never sends a Socket.IO packet.
+//!
+//! * `service` – the endpoint, `polling` and `upgrade` – what it does for each transport, `engine` – socketioxide
+//! * `stream` – the upgraded stream as the engine sees it
+//! * `registry` – all live wires, found by session id; sweeps out slow readers
+
+mod config;
+mod cors;
+mod engine;
+mod handshake;
+mod metrics;
+mod polling;
+mod registry;
+mod request;
+mod service;
+mod stream;
+mod transport;
+mod upgrade;
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use futures_util::task::AtomicWaker;
+use metrics::Traffic;
+use socketioxide::socket::Sid;
+
+pub use config::{BadSocketPath, Origins, SlowReader, SocketPath, WireConfig, WireConfigError};
+pub use handshake::Handshake;
+pub use metrics::METRICS;
+pub use registry::{WireSlot, Wires};
+pub use service::build;
+pub use transport::{KillReason, Transport};
+
+/// One client's transport. Reached from a socket through [`WireSlot`]; outlives the session only as a record.
+pub struct Wire {
+    id: u64,
+    /// Known once the session is opened by polling; a WebSocket's own session id is never needed here.
+    sid: OnceLock<Sid>,
+    address: Option<IpAddr>,
+    opened: Instant,
+    registry: Weak<Wires>,
+    traffic: Arc<Traffic>,
+    limits: SlowReader,
+    handshake: Mutex<Option<Arc<Handshake>>>,
+    transport: AtomicU8,
+    /// 0, or the [`KillReason`].
+    killed: AtomicU8,
+    closed: AtomicBool,
+    received: AtomicU64,
+    sent: AtomicU64,
+    outstanding: AtomicUsize,
+    /// 0, or 1 + the milliseconds after `opened` since when something waits to be read without any progress.
+    waiting_since: AtomicU64,
+    /// Polling GETs that wait in the engine; while there is one, nothing can be outstanding for long.
+    polls: AtomicU16,
+    /// A killed polling client has been told to go.
+    told: AtomicBool,
+    reader: AtomicWaker,
+    writer: AtomicWaker,
+}
+
+impl std::fmt::Debug for Wire {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wire")
+            .field("id", &self.id)
+            .field("transport", &self.transport())
+            .field("address", &self.address)
+            .field("killed", &self.killed())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Wire {
+    fn new(id: u64, wires: &Arc<Wires>, transport: Transport, from: Handshake) -> Self {
+        Self {
+            id,
+            sid: OnceLock::new(),
+            address: from.address,
+            opened: Instant::now(),
+            registry: Arc::downgrade(wires),
+            traffic: Arc::clone(wires.traffic()),
+            limits: wires.limits(),
+            handshake: Mutex::new(Some(Arc::new(from))),
+            transport: AtomicU8::new(transport as u8),
+            killed: AtomicU8::new(0),
+            closed: AtomicBool::new(false),
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            outstanding: AtomicUsize::new(0),
+            waiting_since: AtomicU64::new(0),
+            polls: AtomicU16::new(0),
+            told: AtomicBool::new(false),
+            reader: AtomicWaker::new(),
+            writer: AtomicWaker::new(),
+        }
+    }
+
+    /// How this session's bytes travel now.
+    pub fn transport(&self) -> Transport {
+        Transport::from_u8(self.transport.load(Ordering::SeqCst))
+    }
+
+    /// The client's address; `None` only when the server was started without telling addresses.
+    pub fn address(&self) -> Option<IpAddr> {
+        self.address
+    }
+
+    /// When the session was opened.
+    pub fn opened(&self) -> Instant {
+        self.opened
+    }
+
+    /// Bytes from the client so far.
+    pub fn bytes_received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that were handed to the operating system, or answered to a poll, so far.
+    pub fn bytes_sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that were announced with [`Wire::queued`] and are not known to have left.
+    pub fn outstanding(&self) -> usize {
+        self.outstanding.load(Ordering::Relaxed)
+    }
+
+    /// The request that opened the session, until it was taken.
+    pub fn handshake(&self) -> Option<Arc<Handshake>> {
+        self.handshake
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The request that opened the session; frees it here. A client that connects to several namespaces of one
+    /// session has one handshake: the first to take it must keep what the others need.
+    pub fn take_handshake(&self) -> Option<Arc<Handshake>> {
+        self.handshake
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+    }
+
+    /// Why the transport was ended by the gateway; `None` if it was not.
+    pub fn killed(&self) -> Option<KillReason> {
+        KillReason::from_u8(self.killed.load(Ordering::SeqCst))
+    }
+
+    /// Whether the session is over, whoever ended it.
+    pub fn closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Ends the transport, whatever the engine is doing: the client sees `transport close` and comes back by
+    /// itself. Never sends a Socket.IO DISCONNECT. True for the first call on a live wire.
+    ///
+    /// A WebSocket gets a close frame if no frame is half written, and its reads and writes end; a polling
+    /// session is closed in the engine, and its pending or next GET is answered with a close packet.
+    pub fn kill(&self, reason: KillReason) -> bool {
+        if self.closed()
+            || self
+                .killed
+                .compare_exchange(0, reason as u8, Ordering::SeqCst, Ordering::SeqCst)
+                .is_err()
+        {
+            return false;
+        }
+        if reason != KillReason::Broken {
+            ::metrics::counter!(metrics::KILLS.name, "reason" => reason.as_str()).increment(1);
+            tracing::debug!(
+                reason = reason.as_str(),
+                transport = self.transport().as_str(),
+                address = ?self.address,
+                outstanding = self.outstanding(),
+                "ending a client's transport"
+            );
+        }
+        self.reader.wake();
+        self.writer.wake();
+        if matches!(self.transport(), Transport::Polling | Transport::Upgrading) {
+            self.end_session();
+        }
+        true
+    }
+
+    /// Announces `bytes` of payload that are about to be emitted. Call it *before* the emit: a client that reads
+    /// faster than this is called would otherwise seem to owe a read. Ends the transport when more is
+    /// outstanding than [`SlowReader::bytes`].
+    pub fn queued(&self, bytes: usize) {
+        let size = bytes + frame_header(bytes);
+        let before = self.outstanding.fetch_add(size, Ordering::Relaxed);
+        if before == 0 && self.transport() == Transport::Polling {
+            self.waiting_since
+                .compare_exchange(0, self.stamp(), Ordering::Relaxed, Ordering::Relaxed)
+                .ok();
+        }
+        if before.saturating_add(size) > self.limits.bytes {
+            self.kill(KillReason::SlowReader);
+        }
+    }
+
+    /// How long something has been waiting for the client without any progress: a write that the operating system
+    /// does not take, or packets that no GET fetches.
+    pub fn stalled_for(&self, now: Instant) -> Duration {
+        let since = self.waiting_since.load(Ordering::Relaxed);
+        let fetching = matches!(self.transport(), Transport::Polling | Transport::Upgrading)
+            && self.polls.load(Ordering::Relaxed) > 0;
+        if since == 0 || fetching {
+            return Duration::ZERO;
+        }
+        now.saturating_duration_since(self.opened)
+            .saturating_sub(Duration::from_millis(since - 1))
+    }
+
+    fn is_slow(&self, now: Instant) -> bool {
+        self.stalled_for(now) > self.limits.deadline || self.outstanding() > self.limits.bytes
+    }
+
+    /// Milliseconds after `opened`, plus one.
+    fn stamp(&self) -> u64 {
+        u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
+    }
+
+    fn count_received(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.traffic.received.increment(bytes as u64);
+    }
+
+    fn count_sent(&self, bytes: usize) {
+        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.traffic.sent.increment(bytes as u64);
+    }
+}
+
+/// What the stream and the HTTP side report.
+impl Wire {
+    fn set_transport(&self, transport: Transport) {
+        self.transport.store(transport as u8, Ordering::SeqCst);
+    }
+
+    fn move_transport(&self, from: Transport, to: Transport) -> bool {
+        self.transport
+            .compare_exchange(from as u8, to as u8, Ordering::SeqCst, Ordering::SeqCst)
+            .is_ok()
+    }
+
+    /// Remembers whom to wake on a kill. Returns whether the transport has been ended already.
+    fn reading(&self, waker: &Waker) -> bool {
+        self.reader.register(waker);
+        self.killed().is_some()
+    }
+
+    fn writing(&self, waker: &Waker) -> bool {
+        self.writer.register(waker);
+        self.killed().is_some()
+    }
+
+    fn wrote(&self, bytes: usize) {
+        self.count_sent(bytes);
+        self.waiting_since.store(0, Ordering::Relaxed);
+        self.settle(bytes);
+    }
+
+    fn write_blocked(&self) {
+        self.waiting_since
+            .compare_exchange(0, self.stamp(), Ordering::Relaxed, Ordering::Relaxed)
+            .ok();
+    }
+
+    /// The engine has handed over everything it had, and all of it was taken.
+    fn flushed(&self) {
+        self.waiting_since.store(0, Ordering::Relaxed);
+        self.outstanding.store(0, Ordering::Relaxed);
+    }
+
+    /// A GET was answered with `bytes`; `all` if nothing was left behind.
+    fn fetched(&self, bytes: usize, all: bool) {
+        self.count_sent(bytes);
+        self.settle(if all { usize::MAX } else { bytes });
+        let since = if self.outstanding() == 0 { 0 } else { self.stamp() };
+        self.waiting_since.store(since, Ordering::Relaxed);
+    }
+
+    fn settle(&self, bytes: usize) {
+        self.outstanding
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |outstanding| {
+                Some(outstanding.saturating_sub(bytes))
+            })
+            .ok();
+    }
+
+    /// Ends the session in the engine if it still is a polling session there; otherwise nothing happens.
+    fn end_session(&self) {
+        if let (Some(sid), Some(registry)) = (self.sid.get(), self.registry.upgrade()) {
+            registry.end_polling_session(*sid);
+        }
+    }
+
+    /// The engine dropped the stream. If it did so in the middle of an upgrade, it still has the session, and
+    /// would answer its polls with NOOP for ever.
+    fn stream_dropped(&self) {
+        self.end_session();
+        self.over();
+    }
+
+    fn over(&self) {
+        if !self.closed.swap(true, Ordering::SeqCst)
+            && let Some(registry) = self.registry.upgrade()
+        {
+            registry.forget(self);
+        }
+    }
+}
+
+/// Bytes that carrying a payload of this size costs in addition (RFC 6455, 5.2; close to what polling adds too).
+fn frame_header(payload: usize) -> usize {
+    match payload {
+        0..=125 => 2,
+        126..=65_535 => 4,
+        _ => 10,
+    }
+}

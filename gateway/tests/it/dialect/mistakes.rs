@@ -1,0 +1,254 @@
+//! What is wrong in a dialect file is said at start, all at once, with its key.
+
+use proptest::prelude::*;
+
+use parlance_gateway::dialect::{Dialects, mistakes_of};
+
+use super::{Folder, documented_example};
+
+/// The parts that every file needs.
+const HEAD: &str = "name = \"app\"\nanswer.ack = 1\nfailure.ack = 1\n";
+
+fn said(text: &str) -> Vec<String> {
+    mistakes_of("app.toml", text)
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+#[test]
+fn the_documented_example_has_no_mistakes() {
+    assert_eq!(said(&documented_example()), [""; 0]);
+}
+
+#[test]
+fn each_mistake_is_named_with_its_key_and_a_hint() {
+    let table = [
+        (
+            "colour = 1",
+            "app.toml: colour: is an unknown key (hint: it is one of",
+        ),
+        (
+            "nmae = 'x'",
+            "app.toml: nmae: is an unknown key (hint: did you mean `name`?)",
+        ),
+        ("times = 'unix'", "times: `unix` is no form of times"),
+        (
+            "ids.user.type = 'int'",
+            "ids.user.type: `int` is no type of ids (hint: it is one of string, number)",
+        ),
+        (
+            "ids.usr.type = 'string'",
+            "ids.usr: is an unknown key (hint: did you mean `user`?)",
+        ),
+        ("namespaces = ['/']", "namespaces: `/` is every dialect's"),
+        ("namespaces = ['chat']", "namespaces: `chat` is no namespace"),
+        ("namespaces = 'chat'", "namespaces: is no list of texts"),
+        ("paths = ['api']", "paths: `api` is no path"),
+        (
+            "refusals.token_expird = 'x'",
+            "refusals.token_expird: is an unknown code (hint: did you mean `token_expired`?)",
+        ),
+        (
+            "answer.emit = [{ payload = 1 }]",
+            "answer.emit[0].event: is missing",
+        ),
+        (
+            "answer.emit = { event = 'a' }",
+            "answer.emit: is no list of tables",
+        ),
+        (
+            "failure.emit = [{ event = 'connect' }]",
+            "failure.emit[0].event: `connect` is a name that Socket.IO keeps",
+        ),
+        (
+            "failure.emit = [{ event = 'e', payload = '{mesage}' }]",
+            "(hint: did you mean `message`?)",
+        ),
+        ("inbound = [{ command = 'ping' }]", "inbound[0].event: is missing"),
+        (
+            "inbound = [{ event = 'p', command = 'pong' }]",
+            "inbound[p].command: `pong` is no canonical command",
+        ),
+        (
+            "inbound = [{ event = 'p', command = 'ping', aliases = ['p'] }]",
+            "an earlier rule takes every `p`",
+        ),
+        (
+            "inbound = [{ event = 'p', command = 'ping', fields.x = 'x' }]",
+            "inbound[p].fields.x: ping has no field `x`",
+        ),
+        (
+            "inbound = [{ event = 'j', command = 'conversation.join' }]",
+            "inbound[j].fields: conversation.join needs conversation",
+        ),
+        (
+            "inbound = [{ event = 'r', command = 'receipt.read', fields.seq = 'seq' }]",
+            "receipt.read needs messages or conversation",
+        ),
+        (
+            "inbound = [{ event = 'e', command = 'echo', fields.payload = 7 }]",
+            "is neither a path nor a list of paths",
+        ),
+        (
+            "inbound = [{ event = 'e', command = 'echo', fields.payload = 'a..b' }]",
+            "has an empty name in it",
+        ),
+        (
+            "inbound = [{ event = 'e', command = 'echo', fields.payload = '[a]' }]",
+            "`[a]` is a list, which the field is not",
+        ),
+        (
+            "inbound = [{ event = 'e', command = 'echo', defaults.payload = 1 }]",
+            "`payload` is in no argument",
+        ),
+        (
+            "inbound = [{ event = 'e', command = 'echo', fields.payload = '$', constants.payload = 1 }]",
+            "comes from elsewhere already",
+        ),
+        (
+            "inbound = [{ event = 't', command = 'typing.start', constants.conversation = 7 }]",
+            "inbound[t].constants.conversation: has not the type of the field",
+        ),
+        (
+            "inbound = [{ event = 'p', command = 'ping', when.a = [1] }]",
+            "inbound[p].when.a: is no text, number, true or false",
+        ),
+        (
+            "inbound = [{ event = 'p', command = 'ping', when.a = 1 }, { event = 'p', command = 'ping', when.a = 1 }]",
+            "an earlier rule takes every `p`",
+        ),
+        (
+            "inbound = [{ event = 'p', command = 'ping', answer.ack = '{tim}' }]",
+            "inbound[p].answer.ack: `{tim}` can never be filled",
+        ),
+        (
+            "inbound = [{ event = 'p', command = 'ping', answer.texts.other = 'x' }]",
+            "inbound[p].answer.texts: is an unknown key",
+        ),
+        (
+            "inbound = [{ event = 'p', command = 'ping', failure.texts.othr = 'x' }]",
+            "inbound[p].failure.texts.othr: is an unknown code",
+        ),
+        (
+            "outbound = [{ on = 'message.creatd', event = 'm' }]",
+            "outbound[m].on: `message.creatd` is no canonical event (hint: did you mean `message.created`?)",
+        ),
+        (
+            "outbound = [{ on = 'resync', event = 'm', audience = 'others' }]",
+            "outbound[m].audience: resync is for one socket anyway",
+        ),
+        (
+            "outbound = [{ on = 'typing.started', event = 'm', audience = 'all' }]",
+            "outbound[m].audience: `all` is no audience",
+        ),
+        (
+            "outbound = [{ on = 'resync', event = 'm' }, { on = 'resync', event = 'm' }]",
+            "outbound[m].on: `m` is sent twice for resync",
+        ),
+        (
+            "outbound = [{ on = 'resync', event = 'm', payload.a.b = '{c}' }]",
+            "outbound[m].payload.a.b: `{c}` can never be filled",
+        ),
+    ];
+    for (text, expected) in table {
+        let said = said(&format!("{HEAD}{text}"));
+        assert!(
+            said.iter().any(|line| line.contains(expected)),
+            "{text}: {said:#?}"
+        );
+        assert_eq!(said.len(), 1, "{text} is one mistake: {said:#?}");
+    }
+    assert_eq!(said(HEAD), [""; 0], "what they have in common is right");
+}
+
+#[test]
+fn all_mistakes_are_said_at_once() {
+    let said = said(
+        "answer.ack = '{ok}'\ncolour = 1\n[[inbound]]\nevent = 'a'\ncommand = 'b'\nfeilds = {}\n[[outbound]]\non = 'c'",
+    );
+    let keys = [
+        "name",
+        "answer.ack",
+        "colour",
+        "failure.ack",
+        "inbound[a].command",
+        "inbound[a].feilds",
+        "outbound[0].event",
+    ];
+    for key in keys {
+        let named = said
+            .iter()
+            .filter(|line| line.contains(&format!(" {key}: ")))
+            .count();
+        assert_eq!(named, 1, "{key}: {said:#?}");
+    }
+    assert_eq!(said.len(), keys.len(), "{said:#?}");
+}
+
+#[test]
+fn what_is_no_toml_is_said_with_its_line() {
+    let said = said("name = 'app'\n\n[answer\n");
+    assert_eq!(said.len(), 1);
+    assert!(said[0].starts_with("app.toml: line 3: "), "{said:?}");
+}
+
+#[test]
+fn two_files_cannot_claim_the_same() {
+    let claim = |name: &str| {
+        format!(
+            "name = \"{name}\"\nanswer.ack = 1\nfailure.ack = 1\nhosts = [\"a\"]\npaths = [\"/b\"]\nnamespaces = [\"/c\"]"
+        )
+    };
+    let folder = Folder::with(&[
+        ("one.toml", &claim("one")),
+        ("two.toml", &claim("two")),
+        ("native.toml", &claim("native")),
+    ]);
+    let mistakes = Dialects::load(Some(&folder.0), "three").expect_err("they collide");
+    let said: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
+    for expected in [
+        "name: `native` is taken by native.toml",
+        "namespaces: `/c` is taken by",
+        "hosts: `a` is taken by",
+        "paths: `/b` is taken by",
+        "there is no dialect `three`",
+    ] {
+        assert!(
+            said.iter().any(|line| line.contains(expected)),
+            "{expected}: {said:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_a_mistake() {
+    let mistakes = Dialects::load(Some("/nowhere/at/all".as_ref()), "native").expect_err("there is none");
+    assert!(
+        mistakes[0]
+            .to_string()
+            .starts_with("/nowhere/at/all: cannot be read"),
+        "{mistakes:?}"
+    );
+}
+
+#[test]
+fn a_default_in_a_file_with_a_mistake_is_not_called_unknown() {
+    let folder = Folder::with(&[("app.toml", &format!("{HEAD}colour = 1"))]);
+    let mistakes = Dialects::load(Some(&folder.0), "app").expect_err("the file has a mistake");
+    assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+    assert!(mistakes[0].file.ends_with("app.toml"), "{mistakes:?}");
+}
+
+proptest! {
+    #[test]
+    fn no_file_makes_the_check_panic(from: prop::sample::Index, length in 0..40_usize, instead in "[{}\\[\\]$@.|?=\"'a1é\n]{0,8}") {
+        let example: Vec<char> = documented_example().chars().collect();
+        let from = from.index(example.len());
+        let rest = example.iter().skip(from + length);
+        let text: String = example.iter().take(from).copied().chain(instead.chars()).chain(rest.copied()).collect();
+        for mistake in mistakes_of("app.toml", &text) {
+            prop_assert!(!mistake.problem.is_empty(), "{}", mistake);
+        }
+    }
+}

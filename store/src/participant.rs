@@ -1,0 +1,236 @@
+//! Who takes part in a conversation. The rows here are the truth of membership; events only say that it changed.
+
+use chrono::{DateTime, Utc};
+use parlance_domain::{
+    conversation::ParticipantChange,
+    event::EventKind,
+    id::{ConversationId, SessionId, UserId},
+    time::Timestamp,
+    user::Profile,
+    version::Version,
+};
+use sqlx::{PgConnection, query_as, query_scalar};
+
+use crate::{error::StoreError, outbox, row, store::Store, user};
+
+/// Somebody who takes part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub user: UserId,
+    /// As what, in the application's words; `member` when it did not say.
+    pub role: String,
+}
+
+/// What became of a command to add or remove a participant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It is done, and its event waits in the outbox.
+    Done,
+    /// It was so already.
+    Nothing,
+    /// There is no such conversation.
+    NoConversation,
+}
+
+/// Somebody's membership after it was last changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParticipantState {
+    /// Who.
+    pub participant: Profile,
+    /// Whether they take part now.
+    pub member: bool,
+    /// The event that announced the change.
+    pub version: Version,
+    /// When they joined or left.
+    pub at: Timestamp,
+}
+
+impl Store {
+    /// Who takes part, earliest first; `None` when there is no such conversation.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn members(&self, conversation: &ConversationId) -> Result<Option<Vec<Member>>, StoreError> {
+        let rows: Vec<(Option<String>, Option<String>)> = self
+            .run(async |connection| {
+                Ok(query_as(MEMBERS).bind(conversation.as_str()).fetch_all(connection).await?)
+            })
+            .await?;
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        // A conversation without members answers one row of nulls.
+        let member = |(user, role): (Option<String>, Option<String>)| {
+            Some(row::text("participants.user_id", user?).map(|user| Member { user, role: role.unwrap_or_default() }))
+        };
+        rows.into_iter().filter_map(member).collect::<Result<_, _>>().map(Some)
+    }
+
+    /// Whether somebody takes part; `None` when there is no such conversation.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn is_member(&self, conversation: &ConversationId, user: &UserId) -> Result<Option<bool>, StoreError> {
+        self.run(async |connection| {
+            Ok(query_scalar(IS_MEMBER)
+                .bind(conversation.as_str())
+                .bind(user.as_str())
+                .fetch_optional(connection)
+                .await?)
+        })
+        .await
+    }
+
+    /// Makes somebody take part, or gives a participant another role, and puts the event in the outbox: call
+    /// [`Store::flush_outbox`] next.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn add_participant(
+        &self,
+        conversation: &ConversationId,
+        user: &UserId,
+        role: &str,
+        origin: Option<&SessionId>,
+    ) -> Result<Change, StoreError> {
+        self.transaction(async |connection| {
+            if !lock(connection, conversation).await? {
+                return Ok(Change::NoConversation);
+            }
+            let changed = sqlx::query(ADD)
+                .bind(conversation.as_str())
+                .bind(user.as_str())
+                .bind(role)
+                .execute(&mut *connection)
+                .await?
+                .rows_affected();
+            announce(connection, EventKind::ParticipantAdded, conversation, user, origin, changed).await
+        })
+        .await
+    }
+
+    /// Makes somebody take part no longer, and puts the event in the outbox: call [`Store::flush_outbox`] next.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn remove_participant(
+        &self,
+        conversation: &ConversationId,
+        user: &UserId,
+        origin: Option<&SessionId>,
+    ) -> Result<Change, StoreError> {
+        self.transaction(async |connection| {
+            if !lock(connection, conversation).await? {
+                return Ok(Change::NoConversation);
+            }
+            let changed = sqlx::query(REMOVE)
+                .bind(conversation.as_str())
+                .bind(user.as_str())
+                .execute(&mut *connection)
+                .await?
+                .rows_affected();
+            announce(connection, EventKind::ParticipantRemoved, conversation, user, origin, changed).await
+        })
+        .await
+    }
+
+    /// The memberships that changed after `since`, oldest change first, each in its state now: `limit` of them, and
+    /// those that the same event announced as the last one (a creation announces all participants at once).
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn participants_since(
+        &self,
+        conversation: &ConversationId,
+        since: Version,
+        limit: u64,
+    ) -> Result<Vec<ParticipantState>, StoreError> {
+        let rows: Vec<ParticipantRow> = self
+            .run(async |connection| {
+                Ok(query_as(SINCE)
+                    .bind(conversation.as_str())
+                    .bind(row::signed(since.epoch))
+                    .bind(row::signed(since.rev))
+                    .bind(row::signed(limit))
+                    .fetch_all(connection)
+                    .await?)
+            })
+            .await?;
+        rows.into_iter().map(ParticipantRow::state).collect()
+    }
+}
+
+async fn lock(connection: &mut PgConnection, conversation: &ConversationId) -> Result<bool, StoreError> {
+    let row: Option<i32> = query_scalar("SELECT 1 FROM conversations WHERE id = $1 FOR NO KEY UPDATE")
+        .bind(conversation.as_str())
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.is_some())
+}
+
+async fn announce(
+    connection: &mut PgConnection,
+    kind: EventKind,
+    conversation: &ConversationId,
+    user: &UserId,
+    origin: Option<&SessionId>,
+    changed: u64,
+) -> Result<Change, StoreError> {
+    if changed == 0 {
+        return Ok(Change::Nothing);
+    }
+    let known = user::profiles(connection, std::slice::from_ref(user)).await?;
+    let participant = known.into_iter().next().unwrap_or_else(|| Profile::unknown(user.clone()));
+    outbox::enqueue(connection, conversation, kind, &ParticipantChange { participant }, origin).await?;
+    Ok(Change::Done)
+}
+
+#[derive(sqlx::FromRow)]
+struct ParticipantRow {
+    user_id: String,
+    name: Option<String>,
+    avatar: Option<String>,
+    role: Option<String>,
+    joined_at: Option<DateTime<Utc>>,
+    left_at: Option<DateTime<Utc>>,
+    epoch: i64,
+    rev: i64,
+}
+
+impl ParticipantRow {
+    fn state(self) -> Result<ParticipantState, StoreError> {
+        let name = self.name.unwrap_or_else(|| self.user_id.clone());
+        let id = row::text("participants.user_id", self.user_id)?;
+        Ok(ParticipantState {
+            participant: Profile { id, name, avatar: self.avatar, role: self.role },
+            member: self.left_at.is_none(),
+            version: row::version(self.epoch, self.rev),
+            at: row::time(self.left_at.or(self.joined_at)),
+        })
+    }
+}
+
+const MEMBERS: &str = "
+    SELECT p.user_id, p.role FROM conversations c
+    LEFT JOIN participants p ON p.conversation_id = c.id AND p.left_at IS NULL
+    WHERE c.id = $1 ORDER BY p.joined_at, p.user_id";
+
+const IS_MEMBER: &str = "
+    SELECT EXISTS (SELECT 1 FROM participants WHERE conversation_id = $1 AND user_id = $2 AND left_at IS NULL)
+    FROM conversations WHERE id = $1";
+
+const ADD: &str = "
+    INSERT INTO participants AS p (conversation_id, user_id, role, joined_at) VALUES ($1, $2, $3, now())
+    ON CONFLICT (conversation_id, user_id) DO UPDATE SET
+        role = EXCLUDED.role, left_at = NULL,
+        joined_at = CASE WHEN p.left_at IS NULL THEN p.joined_at ELSE EXCLUDED.joined_at END
+    WHERE p.left_at IS NOT NULL OR p.role <> EXCLUDED.role";
+
+const REMOVE: &str = "
+    UPDATE participants SET left_at = now() WHERE conversation_id = $1 AND user_id = $2 AND left_at IS NULL";
+
+const SINCE: &str = "
+    SELECT p.user_id, u.name, u.avatar, u.role, p.joined_at, p.left_at, p.epoch, p.rev
+    FROM participants p LEFT JOIN users u ON u.id = p.user_id
+    WHERE p.conversation_id = $1 AND (p.epoch, p.rev) > ($2, $3) ORDER BY p.epoch, p.rev FETCH FIRST ($4) ROWS WITH TIES";

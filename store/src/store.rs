@@ -1,0 +1,166 @@
+//! The pool, and the deadline that everything done with it has.
+
+use std::{str::FromStr, time::Duration};
+
+use sqlx::{
+    Connection, PgConnection, PgPool, Postgres,
+    pool::PoolConnection,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::error::StoreError;
+
+/// How to reach Postgres. It has no `Debug`: the URL carries a password.
+#[derive(Clone)]
+pub struct StoreConfig {
+    /// `postgres://user:password@host:port/database`.
+    pub url: String,
+    /// What Postgres calls the connections (`application_name`).
+    pub name: &'static str,
+    /// The most connections.
+    pub connections: u32,
+    /// How long one unit of work may take, waiting for a connection not included.
+    pub deadline: Duration,
+}
+
+/// A handle on Postgres; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: PgPool,
+    options: PgConnectOptions,
+    deadline: Duration,
+}
+
+impl Store {
+    /// Connects once, so that a wrong URL is found at the start. Later breaks are repaired when the next
+    /// connection is needed.
+    ///
+    /// # Errors
+    /// When the URL is malformed, or Postgres cannot be reached now.
+    pub async fn connect(config: &StoreConfig) -> Result<Self, StoreError> {
+        let store = Self::open(config)?;
+        store.ping().await?;
+        Ok(store)
+    }
+
+    /// The same without connecting.
+    ///
+    /// # Errors
+    /// When the URL is malformed.
+    pub fn open(config: &StoreConfig) -> Result<Self, StoreError> {
+        let plain =
+            PgConnectOptions::from_str(&config.url).map_err(|_| StoreError::Url)?.application_name(config.name);
+        let ms = config.deadline.as_millis().to_string();
+        // The server gives up what this process gave up; and it frees the rows that a frozen process had locked.
+        let limited = plain.clone().options([
+            ("statement_timeout", ms.as_str()),
+            ("idle_in_transaction_session_timeout", ms.as_str()),
+        ]);
+        let pool = PgPoolOptions::new()
+            .max_connections(config.connections)
+            .acquire_timeout(config.deadline.min(Duration::from_secs(5)))
+            .idle_timeout(Duration::from_secs(300))
+            .connect_lazy_with(limited);
+        Ok(Self { pool, options: plain, deadline: config.deadline })
+    }
+
+    /// Does something with one connection, within the deadline. A connection that did not answer in time is
+    /// closed: nobody knows what it would answer next.
+    ///
+    /// # Errors
+    /// What the work answers; [`StoreError::Unavailable`] when there is no connection or time is over.
+    pub async fn run<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let mut connection = self.acquire().await?;
+        match tokio::time::timeout(self.deadline, work(&mut connection)).await {
+            Ok(answer) => answer,
+            Err(_elapsed) => {
+                connection.close_on_drop();
+                Err(self.too_late())
+            }
+        }
+    }
+
+    pub(crate) async fn acquire(&self) -> Result<PoolConnection<Postgres>, StoreError> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    pub(crate) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    pub(crate) fn too_late(&self) -> StoreError {
+        StoreError::Unavailable(format!("no answer within {:?}", self.deadline))
+    }
+
+    /// Does something in one transaction, within the deadline. It is committed when the work succeeds.
+    ///
+    /// # Errors
+    /// As [`Store::run`]. After an error in the commit itself it is unknown whether it took effect.
+    pub async fn transaction<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.run(async |connection| {
+            let mut transaction = connection.begin().await?;
+            let answer = work(&mut transaction).await?;
+            transaction.commit().await?;
+            Ok(answer)
+        })
+        .await
+    }
+
+    /// Whether Postgres answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.run(async |connection| Ok(connection.ping().await?)).await
+    }
+
+    /// A connection of its own without a deadline, for what may take long.
+    pub(crate) async fn unlimited(&self) -> Result<PgConnection, StoreError> {
+        Ok(PgConnection::connect_with(&self.options).await?)
+    }
+
+    /// Ends the connections, when their work is done.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use parlance_domain::id::ConversationId;
+
+    use super::*;
+
+    fn store() -> Store {
+        let config = StoreConfig {
+            // Port 1 on the loopback: refused at once.
+            url: String::from("postgres://nobody@127.0.0.1:1/nothing"),
+            name: "test",
+            connections: 1,
+            deadline: Duration::from_secs(2),
+        };
+        Store::open(&config).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_store_that_cannot_be_reached_is_unavailable() {
+        let error = store().ping().await.unwrap_err();
+        assert!(error.is_retryable(), "{error}");
+    }
+
+    #[tokio::test]
+    async fn work_can_move_between_threads() {
+        fn is_send<T: Send>(work: T) -> T {
+            work
+        }
+        let (store, conversation) = (store(), ConversationId::new("c").unwrap());
+        drop(is_send(store.heads(&conversation)));
+        drop(is_send(store.flush_outbox(&conversation, async |_row| Ok::<(), StoreError>(()))));
+    }
+}
