@@ -25,9 +25,8 @@ if left == 0 then
   redis.call('DEL', KEYS[2])
 else
   redis.call('HSET', KEYS[2], 'entries', left)
-  if redis.call('HINCRBY', KEYS[2], 'bytes', -bytes) < 0 then
-    redis.call('HSET', KEYS[2], 'bytes', 0)
-  end
+  local bytes_left = tonumber(redis.call('HGET', KEYS[2], 'bytes') or 0) - bytes
+  redis.call('HSET', KEYS[2], 'bytes', string.format('%.0f', math.max(bytes_left, 0)))
 end
 
 -- An object that an unpersisted entry changed since stays.

@@ -16,8 +16,9 @@ if KEYS[2] then
   if persisted then
     local mark_ms, mark_n = parse_id(persisted)
     local last_ms, last_n = parse_id(last_generated_id(KEYS[1]))
-    -- The mark survived and the stream did not: ids go on above the mark, so that no new entry is taken for persisted.
-    if last_ms < mark_ms or (last_ms == mark_ms and last_n < mark_n) then
+    -- The mark is never above the next id, unless it survived and the stream did not. Then ids go on above the mark, so
+    -- that no new entry is taken for persisted.
+    if last_ms < mark_ms or (last_ms == mark_ms and last_n + 1 < mark_n) then
       redis.call('XSETID', KEYS[1], persisted)
     end
   end

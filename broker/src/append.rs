@@ -1,12 +1,12 @@
 //! Appending: the caller of `append.lua`, which alone gives events their numbers.
 
-use std::{future::Future, time::Duration};
+use std::{fmt, future::Future, time::Duration};
 
 use parlance_domain::{
     entry::Header,
     event::EventKind,
     id::{ConversationId, MessageId, SessionId},
-    version::Heads,
+    version::{Heads, Version},
 };
 
 use crate::{
@@ -16,9 +16,24 @@ use crate::{
     script::{Script, words},
 };
 
-/// Who may do what in a conversation, at one moment: a number that rises whenever that changes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Acl(pub String);
+/// Who may do what in a conversation, at one moment: the version of the event that last changed it. The default is
+/// older than every one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Acl(pub Version);
+
+impl Acl {
+    /// Reads what the scripts write: `<epoch>:<rev>`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (epoch, rev) = text.split_once(':')?;
+        Some(Self(Version::new(epoch.parse().ok()?, rev.parse().ok()?)))
+    }
+}
+
+impl fmt::Display for Acl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.0.epoch, self.0.rev)
+    }
+}
 
 /// What the numbers of a conversation are at the least.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -32,7 +47,9 @@ pub struct Floors {
 impl Floors {
     /// The form that `state.lua` reads.
     pub(crate) fn encode(floors: Option<Self>) -> String {
-        let Some(Self { stored, seen }) = floors else { return String::new() };
+        let Some(Self { stored, seen }) = floors else {
+            return String::new();
+        };
         let heads = |heads: Heads| format!("{} {} {}", heads.version.epoch, heads.version.rev, heads.seq.0);
         format!("{} {}", heads(stored), heads(seen))
     }
@@ -209,7 +226,7 @@ impl Appender {
             append.body.clone(),
             append.origin.as_ref().map_or("-", SessionId::as_str).to_owned(),
             flag(append.kind == EventKind::MessageCreated),
-            append.acl.as_ref().map(|acl| acl.0.clone()).unwrap_or_default(),
+            append.acl.map(|acl| acl.to_string()).unwrap_or_default(),
             flag(append.kind.changes_membership()),
             append.once.keep.as_secs().max(1).to_string(),
             append.once.mark.clone(),
@@ -243,7 +260,10 @@ fn read_answer(words: &[String]) -> Result<Answer, BrokerError> {
             Answer::Done(Appended::Before { mark: mark.to_owned(), header: read_header(header)? })
         }
         ["unknown"] | ["verify"] => Answer::NeedsFloors,
-        ["reauthorize", acl] => Answer::Done(Appended::Reauthorize(Acl((*acl).to_owned()))),
+        ["reauthorize", acl] => {
+            let acl = Acl::parse(acl).ok_or_else(|| unexpected(acl))?;
+            Answer::Done(Appended::Reauthorize(acl))
+        }
         ["overloaded"] => Answer::Done(Appended::Overloaded),
         other => return Err(unexpected(&other.join(" "))),
     })

@@ -35,12 +35,15 @@ impl From<Error> for BrokerError {
     fn from(error: Error) -> Self {
         let details = error.details();
         // A server that loads its data, was demoted, or lost its quorum says so in the error's first word.
-        let passing = ["LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "OOM", "NOREPLICAS"];
+        let passing =
+            ["LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "OOM", "NOREPLICAS"];
         let text = || format!("{:?}: {details}", error.kind());
         match error.kind() {
-            ErrorKind::Timeout | ErrorKind::IO | ErrorKind::Canceled | ErrorKind::Backpressure | ErrorKind::Cluster => {
-                BrokerError::Unavailable(text())
-            }
+            ErrorKind::Timeout
+            | ErrorKind::IO
+            | ErrorKind::Canceled
+            | ErrorKind::Backpressure
+            | ErrorKind::Cluster => BrokerError::Unavailable(text()),
             _ if passing.iter().any(|word| details.starts_with(word)) => BrokerError::Unavailable(text()),
             ErrorKind::Parse | ErrorKind::Protocol | ErrorKind::NotFound => BrokerError::Unexpected(text()),
             _ => BrokerError::Refused(text()),

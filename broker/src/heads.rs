@@ -1,7 +1,7 @@
 //! Heads: the newest numbers of a conversation, as Redis knows them.
 
-use futures_util::{StreamExt, TryStreamExt, stream};
 use fred::interfaces::HashesInterface;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use parlance_domain::{
     id::ConversationId,
     version::{Heads, Seq, Version},
@@ -63,7 +63,11 @@ impl Broker {
     /// # Errors
     /// When Redis is away.
     pub async fn states(&self, ids: &[ConversationId]) -> Result<Vec<Option<State>>, BrokerError> {
-        stream::iter(ids.to_vec()).map(async |id| self.state(&id).await).buffered(IN_FLIGHT).try_collect().await
+        stream::iter(ids.to_vec())
+            .map(async |id| self.state(&id).await)
+            .buffered(IN_FLIGHT)
+            .try_collect()
+            .await
     }
 }
 
@@ -77,6 +81,6 @@ fn read_state(values: &[String]) -> Result<State, BrokerError> {
     Ok(State {
         heads: Heads { version: Version::new(number(epoch)?, number(rev)?), seq: Seq(number(seq)?) },
         epoch_start: number(epoch_start)?,
-        acl: Acl(acl.clone()),
+        acl: Acl::parse(acl).ok_or_else(|| BrokerError::Unexpected(format!("{acl:?} in a state hash")))?,
     })
 }

@@ -96,7 +96,9 @@ type Row = (String, Vec<String>);
 fn rows(answer: Value) -> Result<Vec<Row>, BrokerError> {
     match answer {
         Value::Null => Ok(Vec::new()),
-        answer => answer.convert().map_err(|error| BrokerError::Unexpected(format!("stream entries: {error}"))),
+        answer => {
+            answer.convert().map_err(|error| BrokerError::Unexpected(format!("stream entries: {error}")))
+        }
     }
 }
 

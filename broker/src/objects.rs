@@ -24,9 +24,13 @@ impl Broker {
     }
 
     async fn object(&self, id: MessageId) -> Result<Option<Place>, BrokerError> {
-        let Some(key) = self.keys().object(id) else { return Ok(None) };
+        let Some(key) = self.keys().object(id) else {
+            return Ok(None);
+        };
         let values: Vec<Option<String>> = self.client().hmget(key, vec!["conv", "seq"]).await?;
-        let [Some(conversation), Some(seq)] = values.as_slice() else { return Ok(None) };
+        let [Some(conversation), Some(seq)] = values.as_slice() else {
+            return Ok(None);
+        };
         let malformed = || BrokerError::Unexpected(format!("the object of message {id}"));
         let conversation = ConversationId::new(conversation).map_err(|_| malformed())?;
         Ok(Some(Place { id, conversation, seq: Seq(seq.parse().map_err(|_| malformed())?) }))

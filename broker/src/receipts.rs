@@ -37,7 +37,12 @@ impl ReceiptLog {
     ///
     /// # Errors
     /// When Redis is away. To repeat it does no harm: cursors only move forward.
-    pub async fn push(&self, id: &ConversationId, header: &Header, body: &str) -> Result<Receipted, BrokerError> {
+    pub async fn push(
+        &self,
+        id: &ConversationId,
+        header: &Header,
+        body: &str,
+    ) -> Result<Receipted, BrokerError> {
         let keys = self.broker.keys();
         let partition = keys.partitions().of(id.as_str());
         let names = vec![keys.receipts(partition), keys.receipts_size(partition)];

@@ -1,11 +1,6 @@
 //! Lua scripts, sent by their hash; a server that does not know the hash (it restarted) gets the source.
 
-use fred::{
-    clients::Client,
-    interfaces::LuaInterface,
-    types::Value,
-    util::sha1_hash,
-};
+use fred::{clients::Client, interfaces::LuaInterface, types::Value, util::sha1_hash};
 
 use crate::error::BrokerError;
 

@@ -78,11 +78,8 @@ impl Subscriber {
             })
             .build()?;
         let keys = broker.keys().clone();
-        let inbox = Inbox {
-            messages: client.message_rx(),
-            reconnects: client.reconnect_rx(),
-            keys: keys.clone(),
-        };
+        let inbox =
+            Inbox { messages: client.message_rx(), reconnects: client.reconnect_rx(), keys: keys.clone() };
         client.init().await?;
         Ok((Self { client, keys }, inbox))
     }

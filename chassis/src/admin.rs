@@ -82,11 +82,7 @@ async fn live() -> &'static str {
 
 async fn ready(State(readiness): State<Readiness>) -> Response {
     let status = readiness.status();
-    let code = if status.ready {
-        StatusCode::OK
-    } else {
-        StatusCode::SERVICE_UNAVAILABLE
-    };
+    let code = if status.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (code, Json(status)).into_response()
 }
 

@@ -17,11 +17,7 @@ impl Backoff {
     /// A sequence whose ceiling starts at `first` and never exceeds `most`.
     pub fn new(first: Duration, most: Duration) -> Self {
         let first = first.min(most);
-        Self {
-            first,
-            most,
-            ceiling: first,
-        }
+        Self { first, most, ceiling: first }
     }
 
     /// The delay before the next attempt.

@@ -63,10 +63,7 @@ impl ManualClock {
 }
 
 fn system_ms() -> i64 {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the clock that everything else takes time from"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else takes time from")]
     let now = SystemTime::now();
     match now.duration_since(UNIX_EPOCH) {
         Ok(since) => whole_ms(since),

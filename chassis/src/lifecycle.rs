@@ -37,10 +37,7 @@ impl Lifecycle {
     /// When there is no tokio runtime, or the signal handlers cannot be installed.
     pub fn new() -> io::Result<Self> {
         let runtime = tokio::runtime::Handle::try_current().map_err(io::Error::other)?;
-        Ok(Self {
-            handle: Handle::new(runtime),
-            signals: Some(Signals::install()?),
-        })
+        Ok(Self { handle: Handle::new(runtime), signals: Some(Signals::install()?) })
     }
 
     /// A lifecycle that only [`Handle::stop`], [`Handle::stop_now`] and dying tasks end; for tests and for
@@ -49,10 +46,7 @@ impl Lifecycle {
     /// # Panics
     /// Outside a tokio runtime.
     pub fn without_signals() -> Self {
-        Self {
-            handle: Handle::new(tokio::runtime::Handle::current()),
-            signals: None,
-        }
+        Self { handle: Handle::new(tokio::runtime::Handle::current()), signals: None }
     }
 
     /// The handle to give to components.
@@ -65,20 +59,12 @@ impl Lifecycle {
     /// abandoned, [`exit::SUCCESS`] otherwise.
     pub async fn run(mut self, drain_deadline: Duration) -> ExitCode {
         let cause = self.stop_begins().await;
-        tracing::info!(
-            cause,
-            drain_deadline_ms = drain_deadline.as_millis(),
-            "stopping: draining"
-        );
+        tracing::info!(cause, drain_deadline_ms = drain_deadline.as_millis(), "stopping: draining");
         self.handle.stop();
         self.drain(drain_deadline).await;
         self.handle.stop_now();
         let abandoned = self.everything_ends().await;
-        let code = if abandoned || self.handle.has_failed() {
-            exit::FAILURE
-        } else {
-            exit::SUCCESS
-        };
+        let code = if abandoned || self.handle.has_failed() { exit::FAILURE } else { exit::SUCCESS };
         tracing::info!(code, "stopped");
         ExitCode::from(code)
     }

@@ -21,11 +21,7 @@ pub struct BindError {
 /// # Errors
 /// When the host does not resolve, or the port is taken or not permitted.
 pub async fn bind(host: &str, port: u16) -> Result<TcpListener, BindError> {
-    TcpListener::bind((host, port)).await.map_err(|cause| BindError {
-        host: host.to_owned(),
-        port,
-        cause,
-    })
+    TcpListener::bind((host, port)).await.map_err(|cause| BindError { host: host.to_owned(), port, cause })
 }
 
 #[cfg(test)]
@@ -37,11 +33,6 @@ mod tests {
         let taken = bind("127.0.0.1", 0).await.unwrap();
         let port = taken.local_addr().unwrap().port();
         let error = bind("127.0.0.1", port).await.unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with(&format!("cannot listen on 127.0.0.1:{port}: ")),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with(&format!("cannot listen on 127.0.0.1:{port}: ")), "{error}");
     }
 }

@@ -50,24 +50,12 @@ pub const TASK_PANICS: Metric = Metric {
 /// The metrics that this crate records itself, apart from those of the process (`process_…`).
 pub const METRICS: &[Metric] = &[TASK_PANICS];
 
-const SECONDS: &[f64] = &[
-    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
-];
-const BYTES: &[f64] = &[
-    64.0,
-    256.0,
-    1024.0,
-    4096.0,
-    16_384.0,
-    65_536.0,
-    262_144.0,
-    1_048_576.0,
-    4_194_304.0,
-    16_777_216.0,
-];
-const COUNTS: &[f64] = &[
-    1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0,
-];
+const SECONDS: &[f64] =
+    &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+const BYTES: &[f64] =
+    &[64.0, 256.0, 1024.0, 4096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0, 16_777_216.0];
+const COUNTS: &[f64] =
+    &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0];
 
 /// The recorder cannot be installed.
 #[derive(Debug, thiserror::Error)]
@@ -150,13 +138,7 @@ pub fn reference(tables: &[&[Metric]]) -> String {
         let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
         let kind = format!("{:?}", metric.kind).to_lowercase();
         // Writing to a string cannot fail.
-        let _ = writeln!(
-            text,
-            "| `{}` | {kind} | {} | {} |",
-            metric.name,
-            labels.join(", "),
-            metric.help
-        );
+        let _ = writeln!(text, "| `{}` | {kind} | {} | {} |", metric.name, labels.join(", "), metric.help);
     }
     text
 }
@@ -194,14 +176,8 @@ mod tests {
         describe(&[DURATION, EVENTS]);
         metrics::histogram!(DURATION.name, "result" => "ok").record(0.003);
         let text = handle.render();
-        assert!(
-            text.contains("# HELP chassis_test_duration_seconds A duration"),
-            "{text}"
-        );
-        assert!(
-            text.contains(r#"chassis_test_duration_seconds_bucket{result="ok",le="0.005"} 1"#),
-            "{text}"
-        );
+        assert!(text.contains("# HELP chassis_test_duration_seconds A duration"), "{text}");
+        assert!(text.contains(r#"chassis_test_duration_seconds_bucket{result="ok",le="0.005"} 1"#), "{text}");
         assert!(
             text.contains(r#"chassis_test_duration_seconds_bucket{result="ok",le="0.0025"} 0"#),
             "{text}"
@@ -212,12 +188,7 @@ mod tests {
     #[test]
     fn names_end_in_their_unit() {
         for metric in METRICS {
-            assert_eq!(
-                metric.kind == Kind::Counter,
-                metric.name.ends_with("_total"),
-                "{}",
-                metric.name
-            );
+            assert_eq!(metric.kind == Kind::Counter, metric.name.ends_with("_total"), "{}", metric.name);
         }
     }
 
@@ -228,9 +199,6 @@ mod tests {
             text.contains("| `chassis_test_duration_seconds` | histogram | `result` | A duration |\n"),
             "{text}"
         );
-        assert!(
-            text.ends_with("| `chassis_test_events_total` | counter |  | Events |\n"),
-            "{text}"
-        );
+        assert!(text.ends_with("| `chassis_test_events_total` | counter |  | Events |\n"), "{text}");
     }
 }

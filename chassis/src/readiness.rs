@@ -54,10 +54,7 @@ pub struct Obstacle {
 impl Readiness {
     /// An empty set, not ready until its first check is. Not ready again when `lifecycle` begins to stop.
     pub fn new(lifecycle: &Handle) -> Self {
-        Self {
-            checks: Arc::default(),
-            soft: lifecycle.soft(),
-        }
+        Self { checks: Arc::default(), soft: lifecycle.soft() }
     }
 
     /// Adds a check that is not ready until [`Check::ready`]. A name whose owner has gone is taken over.
@@ -65,39 +62,22 @@ impl Readiness {
         let mut checks = self.lock();
         checks.retain(|entry| entry.name != name || entry.state != State::Gone);
         let id = checks.last().map_or(0, |entry| entry.id + 1);
-        checks.push(Entry {
-            id,
-            name,
-            state: State::NotReady("starting".into()),
-        });
-        Check {
-            readiness: self.clone(),
-            id,
-            name,
-        }
+        checks.push(Entry { id, name, state: State::NotReady("starting".into()) });
+        Check { readiness: self.clone(), id, name }
     }
 
     /// What `/ready` answers now.
     pub fn status(&self) -> Status {
         let mut not_ready = Vec::new();
         if self.soft.is_cancelled() {
-            not_ready.push(Obstacle {
-                name: "lifecycle",
-                reason: "draining".into(),
-            });
+            not_ready.push(Obstacle { name: "lifecycle", reason: "draining".into() });
         }
         let checks = self.lock();
         if checks.is_empty() {
-            not_ready.push(Obstacle {
-                name: "lifecycle",
-                reason: "starting".into(),
-            });
+            not_ready.push(Obstacle { name: "lifecycle", reason: "starting".into() });
         }
         not_ready.extend(checks.iter().filter_map(Entry::obstacle));
-        Status {
-            ready: not_ready.is_empty(),
-            not_ready,
-        }
+        Status { ready: not_ready.is_empty(), not_ready }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {
@@ -124,10 +104,7 @@ impl Entry {
             State::NotReady(reason) => reason.clone(),
             State::Gone => "its owner has ended".into(),
         };
-        Some(Obstacle {
-            name: self.name,
-            reason,
-        })
+        Some(Obstacle { name: self.name, reason })
     }
 }
 
@@ -171,11 +148,7 @@ mod tests {
     fn obstacles(readiness: &Readiness) -> Vec<(&'static str, String)> {
         let status = readiness.status();
         assert_eq!(status.ready, status.not_ready.is_empty());
-        status
-            .not_ready
-            .into_iter()
-            .map(|obstacle| (obstacle.name, obstacle.reason.into_owned()))
-            .collect()
+        status.not_ready.into_iter().map(|obstacle| (obstacle.name, obstacle.reason.into_owned())).collect()
     }
 
     #[tokio::test]
@@ -194,10 +167,7 @@ mod tests {
         let (redis, postgres) = (readiness.check("redis"), readiness.check("postgres"));
         redis.ready();
         postgres.not_ready("no connection for 3 s");
-        assert_eq!(
-            obstacles(&readiness),
-            [("postgres", "no connection for 3 s".to_owned())]
-        );
+        assert_eq!(obstacles(&readiness), [("postgres", "no connection for 3 s".to_owned())]);
         postgres.ready();
         assert!(readiness.status().ready);
         redis.not_ready("gone away");
@@ -210,17 +180,11 @@ mod tests {
         let check = readiness.check("redis");
         check.ready();
         drop(check);
-        assert_eq!(
-            obstacles(&readiness),
-            [("redis", "its owner has ended".to_owned())]
-        );
+        assert_eq!(obstacles(&readiness), [("redis", "its owner has ended".to_owned())]);
         readiness.check("postgres").ready();
         let again = readiness.check("redis");
         again.ready();
-        assert_eq!(
-            obstacles(&readiness),
-            [("postgres", "its owner has ended".to_owned())]
-        );
+        assert_eq!(obstacles(&readiness), [("postgres", "its owner has ended".to_owned())]);
     }
 
     #[tokio::test]

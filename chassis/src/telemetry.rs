@@ -29,14 +29,9 @@ pub enum InitError {
 /// When logging was started before.
 pub fn init(settings: &LogSection) -> Result<(), InitError> {
     let filter = filter(&settings.level).map_err(InitError::Filter)?;
-    let lines = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(io::stderr);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match settings.format {
-        LogFormat::Text => lines
-            .with_ansi(io::IsTerminal::is_terminal(&io::stderr()))
-            .finish()
-            .try_init(),
+        LogFormat::Text => lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).finish().try_init(),
         LogFormat::Json => lines.json().flatten_event(true).finish().try_init(),
     }
     .map_err(InitError::Taken)?;

@@ -94,15 +94,9 @@ impl CommandName {
             | CommandName::ConversationLeave
             | CommandName::TypingStart
             | CommandName::TypingStop => &["conversation"],
-            CommandName::MessageSend => &[
-                "conversation",
-                "content",
-                "type",
-                "client_id",
-                "reply_to",
-                "attachments",
-                "metadata",
-            ],
+            CommandName::MessageSend => {
+                &["conversation", "content", "type", "client_id", "reply_to", "attachments", "metadata"]
+            }
             CommandName::MessageHistory => &["conversation", "before", "after", "limit"],
             CommandName::ReceiptDelivered | CommandName::ReceiptRead => &["conversation", "seq", "messages"],
         }
@@ -228,14 +222,8 @@ impl Command {
 impl SendMessage {
     fn parse(fields: &mut Fields) -> Result<Self, Rejection> {
         let conversation = fields.required("conversation")?;
-        let content = fields
-            .text("content")?
-            .ok_or_else(|| Rejection::invalid("content", "is missing"))?;
-        let kind = fields
-            .text("type")?
-            .map(|word| MessageType::new(&word))
-            .transpose()?
-            .unwrap_or_default();
+        let content = fields.text("content")?.ok_or_else(|| Rejection::invalid("content", "is missing"))?;
+        let kind = fields.text("type")?.map(|word| MessageType::new(&word)).transpose()?.unwrap_or_default();
         Ok(Self {
             conversation,
             content: Content::new(content)?,
@@ -261,11 +249,7 @@ impl History {
         if !(1..=MAX_HISTORY_LIMIT).contains(&limit) {
             return Err(Rejection::invalid("limit", "is not between 1 and 200"));
         }
-        Ok(Self {
-            conversation,
-            page,
-            limit,
-        })
+        Ok(Self { conversation, page, limit })
     }
 }
 
@@ -279,11 +263,7 @@ impl Receipt {
             (None, None) => return Err(Rejection::invalid("messages", "or seq is missing")),
             (Some(_), Some(_)) => return Err(Rejection::invalid("messages", "and seq exclude each other")),
         };
-        Ok(Self {
-            kind,
-            conversation,
-            target,
-        })
+        Ok(Self { kind, conversation, target })
     }
 }
 
@@ -292,9 +272,7 @@ fn message_ids(items: Vec<Value>) -> Result<Vec<MessageId>, Rejection> {
         return Err(Rejection::invalid("messages", "are not 1 to 500 ids"));
     }
     let id = |item: Value| match item {
-        Value::String(text) => text
-            .parse()
-            .map_err(|problem| Rejection::invalid("messages", problem)),
+        Value::String(text) => text.parse().map_err(|problem| Rejection::invalid("messages", problem)),
         _ => Err(Rejection::invalid("messages", "has something that is no text")),
     };
     items.into_iter().map(id).collect()

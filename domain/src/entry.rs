@@ -54,13 +54,7 @@ pub struct Header {
 impl Header {
     /// The header of an event without a place in the order.
     pub fn transient(kind: EventKind, at: Timestamp, origin: Option<SessionId>) -> Self {
-        Self {
-            kind,
-            version: Version::default(),
-            seq: Seq(0),
-            at,
-            origin,
-        }
+        Self { kind, version: Version::default(), seq: Seq(0), at, origin }
     }
 
     /// Reads the line that [`fmt::Display`] and the append script write.
@@ -91,19 +85,9 @@ impl Header {
 
 impl fmt::Display for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            kind,
-            version,
-            seq,
-            at,
-            origin,
-        } = self;
+        let Self { kind, version, seq, at, origin } = self;
         let origin = origin.as_ref().map_or("-", SessionId::as_str);
-        write!(
-            f,
-            "{kind} {} {} {} {} {origin}",
-            version.epoch, version.rev, seq.0, at.0
-        )
+        write!(f, "{kind} {} {} {} {} {origin}", version.epoch, version.rev, seq.0, at.0)
     }
 }
 
@@ -149,11 +133,7 @@ impl Envelope {
             EventKind::TypingStarted => Event::TypingStarted(serde_json::from_str::<Typing>(body)?),
             EventKind::TypingStopped => Event::TypingStopped(serde_json::from_str::<Typing>(body)?),
         };
-        Ok(Self {
-            conversation,
-            header,
-            event,
-        })
+        Ok(Self { conversation, header, event })
     }
 
     /// Reads what a conversation's channel carries: header, newline, body.
@@ -161,9 +141,8 @@ impl Envelope {
     /// # Errors
     /// When either part is malformed.
     pub fn decode_published(conversation: ConversationId, published: &str) -> Result<Self, EntryError> {
-        let (line, body) = published
-            .split_once('\n')
-            .ok_or_else(|| EntryError::Header(String::from("(no newline)")))?;
+        let (line, body) =
+            published.split_once('\n').ok_or_else(|| EntryError::Header(String::from("(no newline)")))?;
         Self::decode(conversation, Header::parse(line)?, body)
     }
 }

@@ -197,11 +197,7 @@ impl MessageId {
 impl TryFrom<Uuid> for MessageId {
     type Error = IdError;
     fn try_from(id: Uuid) -> Result<Self, IdError> {
-        if id.get_version_num() == 7 {
-            Ok(Self(id))
-        } else {
-            Err(IdError::NotAMessageId)
-        }
+        if id.get_version_num() == 7 { Ok(Self(id)) } else { Err(IdError::NotAMessageId) }
     }
 }
 
@@ -212,9 +208,7 @@ impl FromStr for MessageId {
         if text.len() != 36 {
             return Err(IdError::NotAMessageId);
         }
-        Uuid::parse_str(text)
-            .map_err(|_| IdError::NotAMessageId)?
-            .try_into()
+        Uuid::parse_str(text).map_err(|_| IdError::NotAMessageId)?.try_into()
     }
 }
 
@@ -260,12 +254,7 @@ mod tests {
     fn a_message_id_has_one_spelling() {
         let id = MessageId::new(1_700_000_000_000, [7; 8], 1);
         assert!(format!("{{{id}}}").parse::<MessageId>().is_err());
-        assert!(
-            "67e55044-10b1-426f-9247-bb680e5fe0c8"
-                .parse::<MessageId>()
-                .is_err(),
-            "version 4"
-        );
+        assert!("67e55044-10b1-426f-9247-bb680e5fe0c8".parse::<MessageId>().is_err(), "version 4");
     }
 
     #[test]

@@ -62,10 +62,7 @@ impl MessageType {
     pub fn new(word: &str) -> Result<Self, Rejection> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
         if word.is_empty() || word.len() > MAX_TYPE_BYTES || !word.chars().all(allowed) {
-            return Err(Rejection::invalid(
-                "type",
-                "is no word of at most 64 letters, digits, _ - . :",
-            ));
+            return Err(Rejection::invalid("type", "is no word of at most 64 letters, digits, _ - . :"));
         }
         Ok(Self(word.to_ascii_lowercase()))
     }
@@ -96,14 +93,8 @@ impl Attachments {
         if items.len() > MAX_ATTACHMENTS {
             return Err(Rejection::invalid("attachments", "are more than 20"));
         }
-        if !items
-            .iter()
-            .all(|item| item.is_object() && storable::is_json(item))
-        {
-            return Err(Rejection::invalid(
-                "attachments",
-                "are no list of objects without null characters",
-            ));
+        if !items.iter().all(|item| item.is_object() && storable::is_json(item)) {
+            return Err(Rejection::invalid("attachments", "are no list of objects without null characters"));
         }
         bounded("attachments", &json!(items))?;
         Ok(Self(items))
@@ -261,18 +252,12 @@ mod tests {
         assert_eq!(code(" \n\t"), Err(Code::ContentBlank));
         assert_eq!(code("a\0"), Err(Code::InvalidPayload));
         assert!(code(&"a".repeat(MAX_CONTENT_BYTES)).is_ok());
-        assert_eq!(
-            code(&"a".repeat(MAX_CONTENT_BYTES + 1)),
-            Err(Code::ContentTooLarge)
-        );
+        assert_eq!(code(&"a".repeat(MAX_CONTENT_BYTES + 1)), Err(Code::ContentTooLarge));
     }
 
     #[test]
     fn a_type_is_lower_case_whatever_the_client_wrote() {
-        assert_eq!(
-            MessageType::new("TEXT").map(|kind| kind.as_str().to_owned()),
-            Ok("text".to_owned())
-        );
+        assert_eq!(MessageType::new("TEXT").map(|kind| kind.as_str().to_owned()), Ok("text".to_owned()));
         assert!(MessageType::new("a b").is_err());
     }
 

@@ -48,12 +48,7 @@ pub struct Cursor {
 impl Cursor {
     /// A cursor of `user` that has not moved.
     pub fn start(user: UserId) -> Self {
-        Self {
-            user,
-            delivered: Seq(0),
-            read: Seq(0),
-            origin: None,
-        }
+        Self { user, delivered: Seq(0), read: Seq(0), origin: None }
     }
 
     /// Moves one cursor to `seq` if that is forward. What is read counts as delivered.

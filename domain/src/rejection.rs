@@ -102,10 +102,7 @@ impl Code {
 
     /// Whether the same command can succeed later without being changed.
     pub fn retryable(self) -> bool {
-        matches!(
-            self,
-            Code::RateLimited | Code::Overloaded | Code::Unavailable | Code::Internal
-        )
+        matches!(self, Code::RateLimited | Code::Overloaded | Code::Unavailable | Code::Internal)
     }
 }
 
@@ -130,20 +127,12 @@ pub struct Rejection {
 impl Rejection {
     /// A rejection with the code's own text.
     pub fn new(code: Code) -> Self {
-        Self {
-            code,
-            message: Cow::Borrowed(code.meaning()),
-            retry_after: None,
-        }
+        Self { code, message: Cow::Borrowed(code.meaning()), retry_after: None }
     }
 
     /// A rejection with a text of its own.
     pub fn with(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code,
-            message: message.into(),
-            retry_after: None,
-        }
+        Self { code, message: message.into(), retry_after: None }
     }
 
     /// An argument that does not fit: `field` as the canonical vocabulary names it, and what is wrong.

@@ -22,11 +22,6 @@ pub struct Profile {
 impl Profile {
     /// The profile of a user of whom only the id is known.
     pub fn unknown(id: UserId) -> Self {
-        Self {
-            name: id.as_str().to_owned(),
-            id,
-            avatar: None,
-            role: None,
-        }
+        Self { name: id.as_str().to_owned(), id, avatar: None, role: None }
     }
 }

@@ -1,5 +1,5 @@
 //! Who somebody is: tokens that an application signed, and keys that backends show. Where a token is looked for is in
-//! [`handshake`], what its claims mean in [`claims`]. Nobody's rights in a conversation are decided here.
+//! `handshake`, what its claims mean in `claims`. Nobody's rights in a conversation are decided here.
 //!
 //! Tokens and keys appear in no log line and in no answer.
 

@@ -119,7 +119,8 @@ fn name(command: &Command) -> &'static str {
 fn counted(command: &'static str, answer: Answer) -> Answer {
     Box::new(move |outcome| {
         let result = outcome.as_ref().map_or_else(|rejection| rejection.code.as_str(), |_| "ok");
-        metrics::counter!(crate::metrics::COMMANDS.name, "command" => command, "result" => result).increment(1);
+        metrics::counter!(crate::metrics::COMMANDS.name, "command" => command, "result" => result)
+            .increment(1);
         tracing::debug!(command, result, "command");
         answer(outcome);
     })
@@ -130,7 +131,11 @@ fn failed(doing: &'static str, error: &(dyn std::error::Error + 'static)) -> Rej
     let unavailable = error.downcast_ref::<BrokerError>().is_some_and(BrokerError::is_retryable)
         || error.downcast_ref::<StoreError>().is_some_and(StoreError::is_retryable);
     tracing::warn!(%error, "failed to {doing}");
-    if unavailable { Code::Unavailable.into() } else { internal("the server failed; the command may be tried again") }
+    if unavailable {
+        Code::Unavailable.into()
+    } else {
+        internal("the server failed; the command may be tried again")
+    }
 }
 
 fn internal(text: impl Into<Cow<'static, str>>) -> Rejection {

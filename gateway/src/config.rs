@@ -111,8 +111,9 @@ impl Config {
     fn check(&self, reader: &mut Reader<'_>) -> Result<(), Invalid> {
         if self.auth.token_cookie.is_some() && self.server.origins == Origins::Any {
             // Browsers send cookies with a WebSocket handshake from any page.
-            let problem = Problem::new("would let every web page act for its visitors, while server.origins is *")
-                .hint("list the origins of your own pages in server.origins");
+            let problem =
+                Problem::new("would let every web page act for its visitors, while server.origins is *")
+                    .hint("list the origins of your own pages in server.origins");
             return Err(reader.refuse(&auth::TOKEN_COOKIE, problem));
         }
         Ok(())

@@ -132,7 +132,5 @@ pub struct Frame {
 
 /// Every mistake in a dialect file with this text. `file_name` is only named in them.
 pub fn mistakes_of(file_name: &str, text: &str) -> Vec<Mistake> {
-    validate::compile(file_name, text, DialectIndex(0))
-        .err()
-        .unwrap_or_default()
+    validate::compile(file_name, text, DialectIndex(0)).err().unwrap_or_default()
 }

@@ -25,6 +25,7 @@ use std::{
 
 use parlance_broker::{
     Broker,
+    append::Acl,
     partition::Partition,
     subscriber::{Inbox, Subscriber},
 };
@@ -77,9 +78,34 @@ impl Member {
     }
 }
 
-/// What a join is answered with: from here on the socket gets every event. Called by the dispatch worker before
-/// it hands on the next one, so it must not block.
-pub type Confirm = Box<dyn FnOnce(Result<Heads, Rejection>) + Send>;
+/// A socket that wants to be in a conversation.
+pub struct Join {
+    /// The socket.
+    pub member: Member,
+    /// What it was authorised under; `None` when nothing could change that.
+    pub acl: Option<Acl>,
+    /// What it is told.
+    pub confirm: Confirm,
+}
+
+/// What a join is answered with: from these heads on the socket gets every event. Called exactly once, by the
+/// dispatch worker before it hands on the next event, so it must not block.
+pub type Confirm = Box<dyn FnOnce(Result<Heads, JoinRefusal>) + Send>;
+
+/// Why a socket is not in a conversation.
+#[derive(Debug)]
+pub enum JoinRefusal {
+    /// The membership has changed since the join was authorised.
+    Outdated,
+    /// It cannot be.
+    Rejected(Rejection),
+}
+
+impl From<Rejection> for JoinRefusal {
+    fn from(rejection: Rejection) -> Self {
+        JoinRefusal::Rejected(rejection)
+    }
+}
 
 /// What the workers and their tasks need.
 pub(crate) struct Shared {
@@ -161,13 +187,13 @@ impl Fanout {
         fanout
     }
 
-    /// Lets a socket join. `confirm` is called exactly once.
-    pub fn join(&self, conversation: ConversationId, member: Member, confirm: Confirm) {
+    /// Lets a socket join.
+    pub fn join(&self, conversation: ConversationId, join: Join) {
         let queue = self.queue(&conversation);
-        if let Err(refused) = queue.tasks.try_send(Task::Join { conversation, member, confirm })
-            && let Task::Join { confirm, .. } = refused.into_inner()
+        if let Err(refused) = queue.tasks.try_send(Task::Join { conversation, join })
+            && let Task::Join { join, .. } = refused.into_inner()
         {
-            confirm(Err(Code::Overloaded.into()));
+            (join.confirm)(Err(Rejection::from(Code::Overloaded).into()));
         }
     }
 

@@ -77,8 +77,7 @@ async fn accept(listener: TcpListener, app: Router, limits: HttpLimits, lifecycl
             Err(error) => {
                 // Out of file descriptors or memory: it passes when others hang up, and must neither spin nor end.
                 tracing::warn!(%error, "accepting a connection failed");
-                soft.run_until_cancelled(tokio::time::sleep(backoff.next_delay() + RETRY_FIRST))
-                    .await;
+                soft.run_until_cancelled(tokio::time::sleep(backoff.next_delay() + RETRY_FIRST)).await;
             }
         }
     }
@@ -86,10 +85,7 @@ async fn accept(listener: TcpListener, app: Router, limits: HttpLimits, lifecycl
 
 fn is_of_one_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionRefused | ConnectionReset
-    )
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 async fn connection(stream: TcpStream, peer: SocketAddr, app: Router, limits: HttpLimits, lifecycle: Handle) {

@@ -74,28 +74,16 @@ impl Membership {
         }
     }
 
-    /// Whether the user may get the conversation's events and read its history.
-    ///
-    /// # Errors
-    /// `not_a_participant`; `unavailable` when that cannot be known now.
-    pub async fn may_read(&self, user: &UserId, conversation: &ConversationId) -> Result<(), Rejection> {
-        self.look_up(user, conversation).await.map(|_| ())
-    }
-
-    /// Whether the user may write to the conversation, and what that answer holds under; `None` when no answer
+    /// Whether the user takes part in the conversation, and what that answer holds under; `None` when no answer
     /// could change.
     ///
     /// # Errors
     /// `not_a_participant`; `unavailable` when that cannot be known now.
-    pub async fn may_write(
+    pub async fn authorize(
         &self,
         user: &UserId,
         conversation: &ConversationId,
     ) -> Result<Option<Acl>, Rejection> {
-        self.look_up(user, conversation).await
-    }
-
-    async fn look_up(&self, user: &UserId, conversation: &ConversationId) -> Result<Option<Acl>, Rejection> {
         if self.policy == Policy::Open {
             return Ok(None);
         }
@@ -109,7 +97,7 @@ impl Membership {
     fn cached(&self, user: &UserId, conversation: &ConversationId) -> Option<(bool, Acl)> {
         let watched = self.lock();
         let known = watched.get(conversation)?;
-        Some((*known.users.get(user)?, known.acl.clone()?))
+        Some((*known.users.get(user)?, known.acl?))
     }
 
     async fn ask(&self, user: &UserId, conversation: &ConversationId) -> Result<(bool, Acl), Rejection> {
@@ -120,11 +108,15 @@ impl Membership {
         };
         // The acl first: a change between the two readings makes the write be refused, not let through.
         let state = self.broker.state(conversation).await.map_err(|error| unavailable(&error))?;
-        let member =
-            self.store.is_member(conversation, user).await.map_err(|error| unavailable(&error))?.unwrap_or(false);
-        // A conversation that Redis does not know has no acl yet; this one is never in force.
-        let acl = state.map_or_else(|| Acl(String::from("none")), |state| state.acl);
-        self.keep(generation, user, conversation, member, &acl);
+        let member = self
+            .store
+            .is_member(conversation, user)
+            .await
+            .map_err(|error| unavailable(&error))?
+            .unwrap_or(false);
+        // A conversation that Redis does not know has no acl yet; the default one is never in force.
+        let acl = state.map(|state| state.acl).unwrap_or_default();
+        self.keep(generation, user, conversation, member, acl);
         Ok((member, acl))
     }
 
@@ -134,16 +126,18 @@ impl Membership {
         user: &UserId,
         conversation: &ConversationId,
         member: bool,
-        acl: &Acl,
+        acl: Acl,
     ) {
         let mut watched = self.lock();
-        let Some(known) = watched.get_mut(conversation) else { return };
+        let Some(known) = watched.get_mut(conversation) else {
+            return;
+        };
         if Some(known.generation) != generation {
             return;
         }
-        if known.acl.as_ref() != Some(acl) || known.users.len() >= MAX_CACHED_USERS {
+        if known.acl != Some(acl) || known.users.len() >= MAX_CACHED_USERS {
             known.users.clear();
-            known.acl = Some(acl.clone());
+            known.acl = Some(acl);
         }
         known.users.insert(user.clone(), member);
     }

@@ -32,10 +32,7 @@ pub fn router(app: App) -> Router {
             "/v1/conversations/{conversation}/participants/{user}",
             put(participants::add).delete(participants::remove),
         )
-        .route(
-            "/v1/conversations/{conversation}/messages",
-            post(messages::send).get(messages::history),
-        )
+        .route("/v1/conversations/{conversation}/messages", post(messages::send).get(messages::history))
         .fallback(async || Problem::NO_SUCH_PATH)
         .method_not_allowed_fallback(async || Problem::NO_SUCH_METHOD)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -44,7 +41,8 @@ pub fn router(app: App) -> Router {
 
 /// Whether a path is REST's, so that nothing else can be served there.
 pub fn serves(path: &str) -> bool {
-    let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let below =
+        |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     below("/health") || below("/v1")
 }
 

@@ -108,7 +108,8 @@ impl Store {
                 participants: new.participants.iter().filter(|user| seen.insert(*user)).cloned().collect(),
                 created_at_ms: created_at.timestamp_millis(),
             };
-            outbox::enqueue(connection, &new.id, EventKind::ConversationCreated, &conversation, origin).await?;
+            outbox::enqueue(connection, &new.id, EventKind::ConversationCreated, &conversation, origin)
+                .await?;
             Ok(Creation::Created(conversation))
         })
         .await
@@ -130,7 +131,10 @@ async fn compare(connection: &mut PgConnection, new: &NewConversation) -> Result
     })
 }
 
-async fn read(connection: &mut PgConnection, id: &ConversationId) -> Result<Option<StoredConversation>, StoreError> {
+async fn read(
+    connection: &mut PgConnection,
+    id: &ConversationId,
+) -> Result<Option<StoredConversation>, StoreError> {
     let row: Option<ConversationRow> =
         query_as(READ).bind(id.as_str()).fetch_optional(&mut *connection).await?;
     row.map(|row| row.conversation(id)).transpose()

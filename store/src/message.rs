@@ -138,7 +138,10 @@ impl MessageRow {
                 attachments: self.attachments.0,
                 metadata: self.metadata.0,
                 reply_to: self.reply_to.map(message_id).transpose()?,
-                client_id: self.client_id.map(|id| row::text::<ClientId>("messages.client_id", id)).transpose()?,
+                client_id: self
+                    .client_id
+                    .map(|id| row::text::<ClientId>("messages.client_id", id))
+                    .transpose()?,
             },
         })
     }
@@ -166,4 +169,5 @@ const PAGE_BEFORE: &str = concat!(
 );
 const BY_ID: &str = select!("WHERE id = $1");
 const PAGE_AFTER: &str = select!("WHERE conversation_id = $1 AND seq > $2 ORDER BY seq, epoch, id LIMIT $3");
-const SINCE: &str = select!("WHERE conversation_id = $1 AND (epoch, rev) > ($2, $3) ORDER BY epoch, rev LIMIT $4");
+const SINCE: &str =
+    select!("WHERE conversation_id = $1 AND (epoch, rev) > ($2, $3) ORDER BY epoch, rev LIMIT $4");

@@ -101,7 +101,11 @@ impl Store {
     pub async fn stale_outbox(&self, age: Duration, limit: u32) -> Result<Vec<ConversationId>, StoreError> {
         let ids: Vec<String> = self
             .run(async |connection| {
-                Ok(query_scalar(STALE).bind(age.as_secs_f64()).bind(i64::from(limit)).fetch_all(connection).await?)
+                Ok(query_scalar(STALE)
+                    .bind(age.as_secs_f64())
+                    .bind(i64::from(limit))
+                    .fetch_all(connection)
+                    .await?)
             })
             .await?;
         ids.into_iter().map(|id| row::text("outbox.conversation_id", id)).collect()
@@ -145,27 +149,28 @@ pub(crate) async fn enqueue(
     origin: Option<&SessionId>,
 ) -> Result<(), StoreError> {
     let body = serde_json::to_string(body).map_err(|error| StoreError::Unexpected(error.to_string()))?;
-    sqlx::query("INSERT INTO outbox (conversation_id, kind, body, changes_acl, origin) VALUES ($1, $2, $3, $4, $5)")
-        .bind(conversation.as_str())
-        .bind(kind.as_str())
-        .bind(body)
-        .bind(kind.changes_membership())
-        .bind(origin.map(SessionId::as_str))
-        .execute(connection)
-        .await?;
+    sqlx::query(
+        "INSERT INTO outbox (conversation_id, kind, body, changes_acl, origin) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(conversation.as_str())
+    .bind(kind.as_str())
+    .bind(body)
+    .bind(kind.changes_membership())
+    .bind(origin.map(SessionId::as_str))
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
-async fn waiting(connection: &mut PgConnection, conversation: &ConversationId) -> Result<Vec<Row>, StoreError> {
+async fn waiting(
+    connection: &mut PgConnection,
+    conversation: &ConversationId,
+) -> Result<Vec<Row>, StoreError> {
     sqlx::query("SELECT 1 FROM conversations WHERE id = $1 FOR NO KEY UPDATE")
         .bind(conversation.as_str())
         .execute(&mut *connection)
         .await?;
-    Ok(query_as(WAITING)
-        .bind(conversation.as_str())
-        .bind(EVENTS_A_TRANSACTION)
-        .fetch_all(connection)
-        .await?)
+    Ok(query_as(WAITING).bind(conversation.as_str()).bind(EVENTS_A_TRANSACTION).fetch_all(connection).await?)
 }
 
 #[derive(sqlx::FromRow)]

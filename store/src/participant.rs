@@ -62,7 +62,10 @@ impl Store {
         }
         // A conversation without members answers one row of nulls.
         let member = |(user, role): (Option<String>, Option<String>)| {
-            Some(row::text("participants.user_id", user?).map(|user| Member { user, role: role.unwrap_or_default() }))
+            Some(
+                row::text("participants.user_id", user?)
+                    .map(|user| Member { user, role: role.unwrap_or_default() }),
+            )
         };
         rows.into_iter().filter_map(member).collect::<Result<_, _>>().map(Some)
     }
@@ -71,7 +74,11 @@ impl Store {
     ///
     /// # Errors
     /// As every query.
-    pub async fn is_member(&self, conversation: &ConversationId, user: &UserId) -> Result<Option<bool>, StoreError> {
+    pub async fn is_member(
+        &self,
+        conversation: &ConversationId,
+        user: &UserId,
+    ) -> Result<Option<bool>, StoreError> {
         self.run(async |connection| {
             Ok(query_scalar(IS_MEMBER)
                 .bind(conversation.as_str())

@@ -10,6 +10,9 @@ use sqlx::{
 
 use crate::error::StoreError;
 
+/// How long to wait for a connection: also how long it takes to find out that Postgres is away.
+const ACQUIRE_DEADLINE: Duration = Duration::from_secs(2);
+
 /// How to reach Postgres. It has no `Debug`: the URL carries a password.
 #[derive(Clone)]
 pub struct StoreConfig {
@@ -48,8 +51,9 @@ impl Store {
     /// # Errors
     /// When the URL is malformed.
     pub fn open(config: &StoreConfig) -> Result<Self, StoreError> {
-        let plain =
-            PgConnectOptions::from_str(&config.url).map_err(|_| StoreError::Url)?.application_name(config.name);
+        let plain = PgConnectOptions::from_str(&config.url)
+            .map_err(|_| StoreError::Url)?
+            .application_name(config.name);
         let ms = config.deadline.as_millis().to_string();
         // The server gives up what this process gave up; and it frees the rows that a frozen process had locked.
         let limited = plain.clone().options([
@@ -58,7 +62,7 @@ impl Store {
         ]);
         let pool = PgPoolOptions::new()
             .max_connections(config.connections)
-            .acquire_timeout(config.deadline.min(Duration::from_secs(5)))
+            .acquire_timeout(config.deadline.min(ACQUIRE_DEADLINE))
             .idle_timeout(Duration::from_secs(300))
             .connect_lazy_with(limited);
         Ok(Self { pool, options: plain, deadline: config.deadline })

@@ -38,7 +38,10 @@ impl Store {
 }
 
 /// The same within a transaction.
-pub(crate) async fn profiles(connection: &mut PgConnection, ids: &[UserId]) -> Result<Vec<Profile>, StoreError> {
+pub(crate) async fn profiles(
+    connection: &mut PgConnection,
+    ids: &[UserId],
+) -> Result<Vec<Profile>, StoreError> {
     let texts: Vec<&str> = ids.iter().map(UserId::as_str).collect();
     let rows: Vec<UserRow> = query_as("SELECT id, name, avatar, role FROM users WHERE id = ANY($1)")
         .bind(&texts)

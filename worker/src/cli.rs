@@ -111,8 +111,12 @@ async fn obey(cli: Cli, environment: Environment) -> Result<ExitCode, Failure> {
     match cli.verb {
         Verb::Run => return run::run(settings).await,
         Verb::Migrate => migrate::migrate(&settings).await?,
-        Verb::Pending => pending::print(&Broker::connect(settings.broker()).await?, &mut io::stdout()).await?,
-        Verb::DeadLetters(verb) => verb.obey(&Store::connect(&settings.store()).await?, &mut io::stdout()).await?,
+        Verb::Pending => {
+            pending::print(&Broker::connect(settings.broker()).await?, &mut io::stdout()).await?
+        }
+        Verb::DeadLetters(verb) => {
+            verb.obey(&Store::connect(&settings.store()).await?, &mut io::stdout()).await?
+        }
         Verb::CheckConfig => check_config::print(&mut io::stdout().lock())?,
         Verb::PrintConfig => {}
         Verb::Healthcheck => healthcheck::ask(&settings.admin).await?,

@@ -75,7 +75,9 @@ pub(crate) async fn park(
                 .execute(&mut *connection)
                 .await?;
             match &heads {
-                Some((conversation, heads)) => raise_heads(connection, &Rows::heads(conversation, *heads)).await,
+                Some((conversation, heads)) => {
+                    raise_heads(connection, &Rows::heads(conversation, *heads)).await
+                }
                 None => Ok(()),
             }
         })
@@ -100,7 +102,9 @@ pub async fn list(store: &Store, after: i64, limit: u32) -> Result<Vec<DeadLette
 /// As every query.
 pub async fn count(store: &Store) -> Result<u64, StoreError> {
     let count: i64 = store
-        .run(async |connection| Ok(query_scalar("SELECT count(*) FROM dead_letters").fetch_one(connection).await?))
+        .run(async |connection| {
+            Ok(query_scalar("SELECT count(*) FROM dead_letters").fetch_one(connection).await?)
+        })
         .await?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
@@ -111,7 +115,9 @@ pub async fn count(store: &Store) -> Result<u64, StoreError> {
 /// As every query; a refusal of the entry itself is [`Retried::Refused`].
 pub async fn retry(store: &Store, id: i64) -> Result<Retried, StoreError> {
     match store.transaction(async |connection| retry_in(connection, id).await).await {
-        Err(StoreError::Data { sqlstate, message }) => Ok(Retried::Refused(format!("{message} ({sqlstate})"))),
+        Err(StoreError::Data { sqlstate, message }) => {
+            Ok(Retried::Refused(format!("{message} ({sqlstate})")))
+        }
         answer => answer,
     }
 }

@@ -5,7 +5,8 @@ use parlance_domain::{id::MessageId, version::Version};
 use super::{EntryId, GROUP, StreamKind};
 use crate::{broker::Broker, error::BrokerError, partition::Partition, script::Script};
 
-const SOURCE: &str = concat!(include_str!("../../lua/low_water.lua"), include_str!("../../lua/acknowledge.lua"));
+const SOURCE: &str =
+    concat!(include_str!("../../lua/low_water.lua"), include_str!("../../lua/acknowledge.lua"));
 
 /// How long a message's object lives on when the message is in Postgres.
 const OBJECT_SECONDS: u64 = 3_600;
@@ -92,7 +93,9 @@ impl Acknowledger {
             .convert::<Vec<u64>>()
             .ok()
             .and_then(|numbers| <[u64; 2]>::try_from(numbers).ok())
-            .ok_or_else(|| BrokerError::Unexpected(String::from("acknowledge.lua answered no two numbers")))?;
+            .ok_or_else(|| {
+                BrokerError::Unexpected(String::from("acknowledge.lua answered no two numbers"))
+            })?;
         Ok(Acknowledged { entries, bytes })
     }
 }

@@ -12,7 +12,8 @@ use fred::{
 use super::{Entry, EntryId, GROUP, StreamKind, reply};
 use crate::{broker::Broker, error::BrokerError, partition::Partition, script::Script};
 
-const MAKE_GROUP: &str = concat!(include_str!("../../lua/low_water.lua"), include_str!("../../lua/group.lua"));
+const MAKE_GROUP: &str =
+    concat!(include_str!("../../lua/low_water.lua"), include_str!("../../lua/group.lua"));
 const FORGET: &str = include_str!("../../lua/forget.lua");
 
 /// How much longer than its block time a read may take before the connection is taken for dead.
@@ -107,7 +108,10 @@ impl Consumer {
         match answer {
             Ok(answer) => self.deliveries(answer, &keys),
             Err(error) if lost_group(&error) => {
-                tracing::warn!(partition = self.partition.0, "redis lost the consumer group, making it again");
+                tracing::warn!(
+                    partition = self.partition.0,
+                    "redis lost the consumer group, making it again"
+                );
                 for stream in StreamKind::ALL {
                     self.make_group(stream).await?;
                 }
@@ -121,7 +125,9 @@ impl Consumer {
         let mut deliveries = Vec::new();
         for read in reply::list("streams", answer)? {
             let mut parts = reply::list("stream", read)?.into_iter();
-            let (Some(key), Some(entries)) = (parts.next(), parts.next()) else { continue };
+            let (Some(key), Some(entries)) = (parts.next(), parts.next()) else {
+                continue;
+            };
             let key = reply::text("stream name", &key)?;
             let Some(stream) = StreamKind::ALL.into_iter().zip(keys).find(|(_, name)| **name == key) else {
                 return Err(BrokerError::Unexpected(format!("entries of the stream {key}")));
@@ -148,7 +154,15 @@ impl Consumer {
         let answer: Result<Value, Error> = self
             .broker
             .client()
-            .xautoclaim(self.key(stream), GROUP, self.name.as_str(), idle, from.0.as_str(), Some(count), false)
+            .xautoclaim(
+                self.key(stream),
+                GROUP,
+                self.name.as_str(),
+                idle,
+                from.0.as_str(),
+                Some(count),
+                false,
+            )
             .await;
         let answer = match answer {
             // The next read makes the group again.

@@ -34,7 +34,9 @@ fn entry(value: Value) -> Result<Option<Entry>, BrokerError> {
     let mut parts = list("stream entry", value)?.into_iter();
     let Some(id) = parts.next() else { return Ok(None) };
     let id: EntryId = text("entry id", &id)?.parse().map_err(BrokerError::Unexpected)?;
-    let Some(Value::Array(fields)) = parts.next() else { return Ok(None) };
+    let Some(Value::Array(fields)) = parts.next() else {
+        return Ok(None);
+    };
     let mut entry = Entry { id, conversation: Bytes::new(), header: Bytes::new(), body: Bytes::new() };
     let mut fields = fields.into_iter();
     while let (Some(name), Some(value)) = (fields.next(), fields.next()) {

@@ -45,16 +45,14 @@ impl Settler {
 
     async fn oldest(&self, partition: Partition) -> Result<Vec<ConversationId>, BrokerError> {
         let key = self.broker.keys().unsettled(partition);
-        let members: Vec<String> = self
-            .broker
-            .client()
-            .zrange(key, 0, CONVERSATIONS_A_RUN - 1, None, false, None, false)
-            .await?;
+        let members: Vec<String> =
+            self.broker.client().zrange(key, 0, CONVERSATIONS_A_RUN - 1, None, false, None, false).await?;
         members
             .into_iter()
             .map(|member| {
-                ConversationId::new(&member)
-                    .map_err(|problem| BrokerError::Unexpected(format!("unsettled conversation {member:?} {problem}")))
+                ConversationId::new(&member).map_err(|problem| {
+                    BrokerError::Unexpected(format!("unsettled conversation {member:?} {problem}"))
+                })
             })
             .collect()
     }

@@ -35,18 +35,13 @@ impl Document {
     /// When it is not TOML. The text itself is not shown, it may hold secrets.
     pub fn parse(path: &str, text: &str) -> Result<Self, ConfigErrors> {
         let table: Table = text.parse().map_err(|error: toml::de::Error| {
-            let place = error
-                .span()
-                .map(|span| format!("line {}: ", line_of(text, span.start)))
-                .unwrap_or_default();
+            let place =
+                error.span().map(|span| format!("line {}: ", line_of(text, span.start))).unwrap_or_default();
             refused(path, format!("{place}{}", error.message()))
         })?;
         let mut values = BTreeMap::new();
         flatten(String::new(), table, &mut values);
-        Ok(Self {
-            path: path.to_owned(),
-            values,
-        })
+        Ok(Self { path: path.to_owned(), values })
     }
 
     /// Where the values of this file come from.
@@ -70,11 +65,7 @@ fn flatten(prefix: String, table: Table, values: &mut BTreeMap<String, Value>) {
         return;
     }
     for (name, value) in table {
-        let key = if prefix.is_empty() {
-            name
-        } else {
-            format!("{prefix}.{name}")
-        };
+        let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
         match value {
             Value::Table(inner) => flatten(key, inner, values),
             value => {
@@ -110,12 +101,7 @@ fn line_of(text: &str, at: usize) -> usize {
 
 fn refused(path: &str, problem: String) -> ConfigErrors {
     let origin = Origin::File(path.to_owned());
-    ConfigErrors(vec![Mistake {
-        key: "the configuration file".to_owned(),
-        origin,
-        problem,
-        hint: None,
-    }])
+    ConfigErrors(vec![Mistake { key: "the configuration file".to_owned(), origin, problem, hint: None }])
 }
 
 #[cfg(test)]
@@ -126,16 +112,10 @@ mod tests {
     fn values_are_found_by_dotted_key() {
         let text = "top = 1\n[a]\nb = 'x'\nc = [1, 'two', true]\n[a.d]\ne = 1.5\n[empty]\n";
         let document = Document::parse("p.toml", text).unwrap();
-        assert_eq!(
-            document.keys().collect::<Vec<_>>(),
-            ["a.b", "a.c", "a.d.e", "empty", "top"]
-        );
+        assert_eq!(document.keys().collect::<Vec<_>>(), ["a.b", "a.c", "a.d.e", "empty", "top"]);
         let get = |key| document.get(key).unwrap().unwrap();
         assert_eq!(get("a.b"), Raw::Text("x".to_owned()));
-        assert_eq!(
-            get("a.c"),
-            Raw::List(vec!["1".to_owned(), "two".to_owned(), "true".to_owned()])
-        );
+        assert_eq!(get("a.c"), Raw::List(vec!["1".to_owned(), "two".to_owned(), "true".to_owned()]));
         assert_eq!(get("a.d.e"), Raw::Text("1.5".to_owned()));
         assert!(document.get("a.x").is_none());
     }
@@ -158,11 +138,6 @@ mod tests {
     #[test]
     fn a_missing_file_is_named() {
         let errors = Document::load(Path::new("/nonexistent/parlance.toml")).unwrap_err();
-        assert!(
-            errors
-                .to_string()
-                .contains("(file:/nonexistent/parlance.toml): cannot be read"),
-            "{errors}"
-        );
+        assert!(errors.to_string().contains("(file:/nonexistent/parlance.toml): cannot be read"), "{errors}");
     }
 }

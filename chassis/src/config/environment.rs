@@ -18,21 +18,13 @@ impl Environment {
 
     /// An environment made of these variables, for tests.
     pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
-        Self(
-            pairs
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value.into()))
-                .collect(),
-        )
+        Self(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect())
     }
 
     /// The value of a variable. An empty one counts as not set: that is how compose files and manifests leave a
     /// variable out.
     pub(super) fn get(&self, name: &str) -> Option<&OsStr> {
-        self.0
-            .get(name)
-            .map(OsString::as_os_str)
-            .filter(|value| !value.is_empty())
+        self.0.get(name).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {

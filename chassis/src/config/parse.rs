@@ -43,11 +43,7 @@ impl Raw {
             Self::Text(text) => text.split(',').collect(),
             Self::List(items) => items.iter().map(String::as_str).collect(),
         };
-        parts
-            .into_iter()
-            .map(str::trim)
-            .filter(|part| !part.is_empty())
-            .collect()
+        parts.into_iter().map(str::trim).filter(|part| !part.is_empty()).collect()
     }
 }
 
@@ -62,10 +58,7 @@ pub struct Problem {
 impl Problem {
     /// A problem without a hint.
     pub fn new(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            hint: None,
-        }
+        Self { text: text.into(), hint: None }
     }
 
     /// Adds what to do about it.
@@ -81,12 +74,7 @@ impl Problem {
     }
 
     pub(super) fn of(self, key: &str, origin: Origin) -> Mistake {
-        Mistake {
-            key: key.to_owned(),
-            origin,
-            problem: self.text,
-            hint: self.hint,
-        }
+        Mistake { key: key.to_owned(), origin, problem: self.text, hint: self.hint }
     }
 }
 
@@ -123,10 +111,7 @@ pub fn boolean() -> impl Fn(&Raw) -> Result<bool, Problem> {
 pub fn word<T: Copy>(words: &'static [(&'static str, T)]) -> impl Fn(&Raw) -> Result<T, Problem> {
     move |raw| {
         let written = raw.text()?.trim();
-        let known = words
-            .iter()
-            .find(|(word, _)| *word == written)
-            .map(|(_, meaning)| *meaning);
+        let known = words.iter().find(|(word, _)| *word == written).map(|(_, meaning)| *meaning);
         known.ok_or_else(|| {
             let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
             Problem::new("is not one of the words").hint(format!("write one of: {}", words.join(", ")))
@@ -152,10 +137,8 @@ pub fn secret(least_bytes: usize) -> impl Fn(&Raw) -> Result<Secret, Problem> {
     move |raw| {
         let text = raw.text()?;
         if text.len() < least_bytes {
-            return Err(
-                Problem::new(format!("has {} bytes, which is too short", text.len()))
-                    .hint(format!("use at least {least_bytes} bytes that nobody can guess")),
-            );
+            return Err(Problem::new(format!("has {} bytes, which is too short", text.len()))
+                .hint(format!("use at least {least_bytes} bytes that nobody can guess")));
         }
         Ok(Secret::new(text))
     }
@@ -206,10 +189,7 @@ mod tests {
     fn words_are_a_closed_set() {
         let parse = word(&[("text", 1), ("json", 2)]);
         assert_eq!(parse(&raw("json")).unwrap(), 2);
-        assert_eq!(
-            parse(&raw("xml")).unwrap_err().hint.unwrap(),
-            "write one of: text, json"
-        );
+        assert_eq!(parse(&raw("xml")).unwrap_err().hint.unwrap(), "write one of: text, json");
         assert!(boolean()(&raw("true")).unwrap());
         assert!(boolean()(&raw("yes")).is_err());
     }
@@ -230,9 +210,6 @@ mod tests {
     fn a_short_secret_is_refused_without_showing_it() {
         assert_eq!(secret(7)(&raw("hunter2")).unwrap().expose(), "hunter2");
         let problem = format!("{:?}", secret(32)(&raw("hunter2")).unwrap_err());
-        assert!(
-            problem.contains("has 7 bytes") && !problem.contains("hunter2"),
-            "{problem}"
-        );
+        assert!(problem.contains("has 7 bytes") && !problem.contains("hunter2"), "{problem}");
     }
 }

@@ -31,11 +31,7 @@ pub fn read<T>(
     sources: &Sources,
     build: impl FnOnce(&mut Reader<'_>) -> Result<T, Invalid>,
 ) -> Result<T, ConfigErrors> {
-    let mut reader = Reader {
-        schema,
-        sources,
-        mistakes: Vec::new(),
-    };
+    let mut reader = Reader { schema, sources, mistakes: Vec::new() };
     let built = build(&mut reader);
     let mut mistakes = reader.mistakes;
     if let Some(document) = &sources.document {
@@ -151,11 +147,7 @@ mod tests {
             let port = reader.require(&PORT, parse::number(1..=65_535));
             let limit = reader.require(&LIMIT, parse::number(1..=10));
             let key = reader.optional(&KEY, parse::secret(8));
-            let demo = Self {
-                port: port?,
-                limit: limit?,
-                key: key?,
-            };
+            let demo = Self { port: port?, limit: limit?, key: key? };
             if demo.limit > u32::from(demo.port) {
                 return Err(reader.refuse(&LIMIT, Problem::new("is more than the port")));
             }
@@ -165,20 +157,14 @@ mod tests {
 
     fn demo(file: &str, environment: &[(&str, &str)]) -> Result<Demo, ConfigErrors> {
         let document = Document::parse("p.toml", file)?;
-        let sources = Sources::new(
-            Some(document),
-            Environment::from_pairs(environment.iter().copied()),
-        );
+        let sources = Sources::new(Some(document), Environment::from_pairs(environment.iter().copied()));
         read(&Schema::new(&[&[PORT, LIMIT, KEY]]), &sources, Demo::read)
     }
 
     #[test]
     fn a_correct_configuration_is_read() {
-        let demo = demo(
-            "[demo]\nlimit = 6\n",
-            &[("PORT", "80"), ("PARLANCE__DEMO__KEY", "longenough")],
-        )
-        .unwrap();
+        let demo =
+            demo("[demo]\nlimit = 6\n", &[("PORT", "80"), ("PARLANCE__DEMO__KEY", "longenough")]).unwrap();
         assert_eq!((demo.port, demo.limit), (80, 6));
         assert_eq!(demo.key.unwrap().expose(), "longenough");
     }
@@ -186,9 +172,8 @@ mod tests {
     #[test]
     fn all_mistakes_are_reported_at_once() {
         let file = "[demo]\nlimit = 11\nlimmit = 1\n";
-        let told = demo(file, &[("PARLANCE__DEMO__KEY", "hunter2"), ("PARLANCE__X", "1")])
-            .unwrap_err()
-            .to_string();
+        let told =
+            demo(file, &[("PARLANCE__DEMO__KEY", "hunter2"), ("PARLANCE__X", "1")]).unwrap_err().to_string();
         let expected = [
             "5 mistakes in the configuration",
             "  demo.port (not set): is required",
@@ -207,10 +192,7 @@ mod tests {
     #[test]
     fn a_mistake_between_settings_stands_where_the_value_does() {
         let told = demo("", &[("PORT", "3")]).unwrap_err().to_string();
-        assert!(
-            told.ends_with("demo.limit (default): is more than the port"),
-            "{told}"
-        );
+        assert!(told.ends_with("demo.limit (default): is more than the port"), "{told}");
     }
 
     #[test]
@@ -221,22 +203,13 @@ mod tests {
     #[test]
     fn reading_what_no_schema_declares_is_a_mistake() {
         let sources = Sources::new(None, Environment::default());
-        let read = read(&Schema::new(&[]), &sources, |reader| {
-            reader.require(&LIMIT, parse::number(1..=10))
-        });
-        assert!(
-            read.unwrap_err()
-                .to_string()
-                .contains("demo.limit (not set): is read but missing")
-        );
+        let read = read(&Schema::new(&[]), &sources, |reader| reader.require(&LIMIT, parse::number(1..=10)));
+        assert!(read.unwrap_err().to_string().contains("demo.limit (not set): is read but missing"));
     }
 
     #[test]
     fn a_long_value_is_cut() {
         let told = demo("", &[("PORT", &"9".repeat(500))]).unwrap_err().to_string();
-        assert!(
-            told.contains(&format!("\"{}\"… is not a number", "9".repeat(80))),
-            "{told}"
-        );
+        assert!(told.contains(&format!("\"{}\"… is not a number", "9".repeat(80))), "{told}");
     }
 }

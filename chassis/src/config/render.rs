@@ -29,10 +29,8 @@ fn effective_line(setting: &Setting, sources: &Sources) -> String {
         Ok(Some(found)) => format!("{name} = {} # {}", toml_value(setting, &found.raw), found.origin),
         Ok(None) => format!("# {name} is not set"),
         Err(mistakes) => {
-            let problems: Vec<String> = mistakes
-                .iter()
-                .map(|m| format!("{} ({})", m.problem, m.origin))
-                .collect();
+            let problems: Vec<String> =
+                mistakes.iter().map(|m| format!("{} ({})", m.problem, m.origin)).collect();
             format!("# {name}: {}", problems.join("; "))
         }
     }
@@ -43,14 +41,9 @@ fn toml_value(setting: &Setting, raw: &Raw) -> String {
     let text = |value: &str| Value::String(setting.show(value)).to_string();
     match raw {
         Raw::Text(value) => text(value),
-        Raw::List(values) => format!(
-            "[{}]",
-            values
-                .iter()
-                .map(|value| text(value))
-                .collect::<Vec<_>>()
-                .join(", ")
-        ),
+        Raw::List(values) => {
+            format!("[{}]", values.iter().map(|value| text(value)).collect::<Vec<_>>().join(", "))
+        }
     }
 }
 
@@ -61,20 +54,11 @@ pub fn reference(schema: &Schema) -> String {
         let _ = write!(text, "\n## `[{section}]`\n\n");
         text.push_str("| Key | Environment | Default | What it does |\n| --- | --- | --- | --- |\n");
         for setting in settings {
-            let variables: Vec<String> = setting
-                .variables()
-                .iter()
-                .map(|name| format!("`{name}`"))
-                .collect();
-            let default = setting
-                .default
-                .map_or_else(|| "none".to_owned(), |text| format!("`{}`", cell(text)));
+            let variables: Vec<String> = setting.variables().iter().map(|name| format!("`{name}`")).collect();
+            let default =
+                setting.default.map_or_else(|| "none".to_owned(), |text| format!("`{}`", cell(text)));
             let (key, doc) = (setting.key, cell(setting.doc));
-            let _ = writeln!(
-                text,
-                "| `{key}` | {} | {default} | {doc} |",
-                variables.join("<br>")
-            );
+            let _ = writeln!(text, "| `{key}` | {} | {default} | {doc} |", variables.join("<br>"));
         }
     }
     text
@@ -116,9 +100,7 @@ mod tests {
     use crate::config::{Document, Environment};
 
     const SETTINGS: &[Setting] = &[
-        Setting::new("redis.url", "The server.")
-            .secret_url()
-            .env(&["REDIS_URL"]),
+        Setting::new("redis.url", "The server.").secret_url().env(&["REDIS_URL"]),
         Setting::new("jwt.secret", "The key.").secret(),
         Setting::new("jwt.old_secret", "The key before.").secret(),
         Setting::new("redis.prefix", "A text | a pipe.").default("parlance:"),
@@ -128,10 +110,7 @@ mod tests {
     #[test]
     fn effective_values_are_toml_with_their_origin_and_without_secrets() {
         let document = Document::parse("p.toml", "[web]\norigins = ['a', 'b\"c']\n").unwrap();
-        let environment = [
-            ("REDIS_URL", "redis://u:hunter2@h:1"),
-            ("PARLANCE__JWT__SECRET", "hunter2"),
-        ];
+        let environment = [("REDIS_URL", "redis://u:hunter2@h:1"), ("PARLANCE__JWT__SECRET", "hunter2")];
         let sources = Sources::new(Some(document), Environment::from_pairs(environment));
         let text = effective(&Schema::new(&[SETTINGS]), &sources);
         let expected = [
@@ -148,18 +127,12 @@ mod tests {
             "",
         ];
         assert_eq!(text, expected.join("\n"));
-        assert!(
-            Document::parse("again.toml", &text).is_ok(),
-            "what is printed is TOML"
-        );
+        assert!(Document::parse("again.toml", &text).is_ok(), "what is printed is TOML");
     }
 
     #[test]
     fn a_value_that_cannot_be_found_is_told_in_its_place() {
-        let sources = Sources::new(
-            None,
-            Environment::from_pairs([("REDIS_URL_FILE", "/nonexistent")]),
-        );
+        let sources = Sources::new(None, Environment::from_pairs([("REDIS_URL_FILE", "/nonexistent")]));
         let text = effective(&Schema::new(&[SETTINGS]), &sources);
         assert!(text.contains("# url: /nonexistent cannot be read"), "{text}");
     }

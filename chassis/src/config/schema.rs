@@ -45,12 +45,7 @@ impl Schema {
     }
 
     fn is_section(&self, key: &str) -> bool {
-        self.0.iter().any(|setting| {
-            setting
-                .key
-                .strip_prefix(key)
-                .is_some_and(|rest| rest.starts_with('.'))
-        })
+        self.0.iter().any(|setting| setting.key.strip_prefix(key).is_some_and(|rest| rest.starts_with('.')))
     }
 
     fn variables(&self) -> impl Iterator<Item = String> {
@@ -63,18 +58,10 @@ impl Schema {
         let keys = document.keys().filter(|key| !self.contains(key));
         let unknown = keys.filter_map(|key| match self.is_section(key) {
             true if document.get(key).is_some_and(|value| value.is_err()) => None, // an empty table
-            true => Some(unknown(
-                key,
-                document.origin(),
-                Some(format!("it is a section: write [{key}]")),
-            )),
+            true => Some(unknown(key, document.origin(), Some(format!("it is a section: write [{key}]")))),
             false => {
                 let names = self.0.iter().map(|setting| setting.key);
-                Some(unknown(
-                    key,
-                    document.origin(),
-                    nearest(key, names).map(did_you_mean),
-                ))
+                Some(unknown(key, document.origin(), nearest(key, names).map(did_you_mean)))
             }
         });
         unknown.collect()
@@ -83,26 +70,17 @@ impl Schema {
     /// A mistake for each variable that looks like a setting and is none.
     pub(super) fn unknown_variables(&self, environment: &Environment) -> Vec<Mistake> {
         let known: Vec<String> = self.variables().collect();
-        let ours = environment
-            .names()
-            .filter(|name| name.to_ascii_uppercase().starts_with(PREFIX));
-        let unknown = ours
-            .filter(|name| !known.iter().any(|known| known == name))
-            .map(|name| {
-                let hint = nearest(name, known.iter().map(String::as_str)).map(did_you_mean);
-                unknown(name, Origin::Variable(name.to_owned()), hint)
-            });
+        let ours = environment.names().filter(|name| name.to_ascii_uppercase().starts_with(PREFIX));
+        let unknown = ours.filter(|name| !known.iter().any(|known| known == name)).map(|name| {
+            let hint = nearest(name, known.iter().map(String::as_str)).map(did_you_mean);
+            unknown(name, Origin::Variable(name.to_owned()), hint)
+        });
         unknown.collect()
     }
 }
 
 fn unknown(key: &str, origin: Origin, hint: Option<String>) -> Mistake {
-    Mistake {
-        key: key.to_owned(),
-        origin,
-        problem: "is not a setting".to_owned(),
-        hint,
-    }
+    Mistake { key: key.to_owned(), origin, problem: "is not a setting".to_owned(), hint }
 }
 
 fn did_you_mean(name: &str) -> String {
@@ -124,10 +102,8 @@ mod tests {
         let text = "redis = {}\nlog = 'debug'\n[reddis]\nurl = 'x'\n[a.b]\nc = 1\n[zzz]\n";
         let document = Document::parse("p.toml", text).unwrap();
         let mistakes = Schema::new(&[SETTINGS]).unknown_keys(&document);
-        let told: Vec<_> = mistakes
-            .iter()
-            .map(|mistake| (mistake.key.as_str(), mistake.hint.as_deref()))
-            .collect();
+        let told: Vec<_> =
+            mistakes.iter().map(|mistake| (mistake.key.as_str(), mistake.hint.as_deref())).collect();
         assert_eq!(
             told,
             [
@@ -149,10 +125,8 @@ mod tests {
             ("HOME", "x"),
         ]);
         let mistakes = Schema::new(&[SETTINGS]).unknown_variables(&environment);
-        let told: Vec<_> = mistakes
-            .iter()
-            .map(|mistake| (mistake.key.as_str(), mistake.hint.as_deref()))
-            .collect();
+        let told: Vec<_> =
+            mistakes.iter().map(|mistake| (mistake.key.as_str(), mistake.hint.as_deref())).collect();
         assert_eq!(
             told,
             [
@@ -166,10 +140,8 @@ mod tests {
     fn flaws_of_declarations_are_found() {
         let good = &[Setting::new("redis.url", "The server.").env(&["REDIS_URL"])];
         assert_eq!(Schema::new(&[good]).flaws(), Vec::<String>::new());
-        let bad = &[
-            Setting::new("other.url", "Another.").env(&["REDIS_URL"]),
-            Setting::new("port", "A port"),
-        ];
+        let bad =
+            &[Setting::new("other.url", "Another.").env(&["REDIS_URL"]), Setting::new("port", "A port")];
         assert_eq!(
             Schema::new(&[good, bad]).flaws(),
             [

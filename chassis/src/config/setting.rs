@@ -33,13 +33,7 @@ pub struct Setting {
 impl Setting {
     /// A public setting without a default.
     pub const fn new(key: &'static str, doc: &'static str) -> Self {
-        Self {
-            key,
-            doc,
-            default: None,
-            exposure: Exposure::Public,
-            env: &[],
-        }
+        Self { key, doc, default: None, exposure: Exposure::Public, env: &[] }
     }
 
     /// Gives it a default, as one would write it in the environment.
@@ -69,9 +63,7 @@ impl Setting {
     /// All variables that set it, `PARLANCE__…` first. Each may carry `_FILE`.
     pub fn variables(&self) -> Vec<String> {
         let own = format!("PARLANCE__{}", self.key.to_ascii_uppercase().replace('.', "__"));
-        std::iter::once(own)
-            .chain(self.env.iter().map(|&name| name.to_owned()))
-            .collect()
+        std::iter::once(own).chain(self.env.iter().map(|&name| name.to_owned())).collect()
     }
 
     /// The part of a value that may be shown.
@@ -109,10 +101,7 @@ mod tests {
     #[test]
     fn variables_follow_the_key() {
         let setting = Setting::new("redis.command_deadline", "").env(&["DEADLINE"]);
-        assert_eq!(
-            setting.variables(),
-            ["PARLANCE__REDIS__COMMAND_DEADLINE", "DEADLINE"]
-        );
+        assert_eq!(setting.variables(), ["PARLANCE__REDIS__COMMAND_DEADLINE", "DEADLINE"]);
     }
 
     #[test]
@@ -121,10 +110,7 @@ mod tests {
         assert_eq!(public.show("x"), "x");
         assert_eq!(public.secret().show("x"), REDACTED);
         let url = public.secret_url();
-        assert_eq!(
-            url.show("redis://u:p@h:1/2?password=p#p"),
-            "redis://redacted@h:1/2?redacted"
-        );
+        assert_eq!(url.show("redis://u:p@h:1/2?password=p#p"), "redis://redacted@h:1/2?redacted");
         assert_eq!(url.show("redis://:p@h"), "redis://redacted@h");
         assert_eq!(url.show("redis://h:6379"), "redis://h:6379");
         for odd in ["u:p@h", "p", "", "mailto:p"] {

@@ -34,10 +34,7 @@ pub(super) struct Found {
 impl Sources {
     /// Puts sources together.
     pub fn new(document: Option<Document>, environment: Environment) -> Self {
-        Self {
-            document,
-            environment,
-        }
+        Self { document, environment }
     }
 
     /// Loads the file that the command line names, or else `PARLANCE_CONFIG`, or else none.
@@ -47,10 +44,7 @@ impl Sources {
     pub fn load(path: Option<&Path>, environment: Environment) -> Result<Self, ConfigErrors> {
         let path = path.or_else(|| environment.get(CONFIG_PATH).map(Path::new));
         let document = path.map(Document::load).transpose()?;
-        Ok(Self {
-            document,
-            environment,
-        })
+        Ok(Self { document, environment })
     }
 
     /// The value of a setting that counts, before it is parsed.
@@ -67,10 +61,8 @@ impl Sources {
                 Err(problem) => Err(vec![problem.of(setting.key, origin)]),
             };
         }
-        let default = setting.default.map(|text| Found {
-            raw: Raw::Text(text.to_owned()),
-            origin: Origin::Default,
-        });
+        let default =
+            setting.default.map(|text| Found { raw: Raw::Text(text.to_owned()), origin: Origin::Default });
         Ok(default)
     }
 
@@ -90,18 +82,12 @@ impl Sources {
         };
         if others.iter().any(|(_, value)| *value != first.1) {
             let names: Vec<&str> = set.iter().map(|(name, _)| name.as_str()).collect();
-            let mut mistake = mistake(
-                setting,
-                names.join(", "),
-                "names of one setting with different values".to_owned(),
-            );
+            let mut mistake =
+                mistake(setting, names.join(", "), "names of one setting with different values".to_owned());
             mistake.hint = Some("set one of them, or all to the same".to_owned());
             return Err(vec![mistake]);
         }
-        Ok(Some(Found {
-            raw: Raw::Text(first.1.clone()),
-            origin: Origin::Variable(first.0.clone()),
-        }))
+        Ok(Some(Found { raw: Raw::Text(first.1.clone()), origin: Origin::Variable(first.0.clone()) }))
     }
 
     /// The value of `name` or the content of the file in `name_FILE`, with the name that was set. A problem comes
@@ -124,12 +110,7 @@ impl Sources {
 }
 
 fn mistake(setting: &Setting, variable: String, problem: String) -> Mistake {
-    Mistake {
-        key: setting.key.to_owned(),
-        origin: Origin::Variable(variable),
-        problem,
-        hint: None,
-    }
+    Mistake { key: setting.key.to_owned(), origin: Origin::Variable(variable), problem, hint: None }
 }
 
 /// A file's text without its last line end.
@@ -139,10 +120,9 @@ fn content(path: &OsStr) -> Result<String, String> {
     let read = File::open(path).and_then(|file| file.take(MOST_FILE_BYTES + 1).read_to_string(&mut text));
     match read {
         Err(error) => Err(format!("{} cannot be read: {error}", path.display())),
-        Ok(bytes) if bytes as u64 > MOST_FILE_BYTES => Err(format!(
-            "{} holds more than {MOST_FILE_BYTES} bytes",
-            path.display()
-        )),
+        Ok(bytes) if bytes as u64 > MOST_FILE_BYTES => {
+            Err(format!("{} holds more than {MOST_FILE_BYTES} bytes", path.display()))
+        }
         Ok(_) => {
             let line = text.strip_suffix('\n').unwrap_or(&text);
             Ok(line.strip_suffix('\r').unwrap_or(line).to_owned())
@@ -154,16 +134,11 @@ fn content(path: &OsStr) -> Result<String, String> {
 mod tests {
     use super::*;
 
-    const PORT: Setting = Setting::new("server.port", "")
-        .default("1")
-        .env(&["PORT", "SOCKET_PORT"]);
+    const PORT: Setting = Setting::new("server.port", "").default("1").env(&["PORT", "SOCKET_PORT"]);
 
     fn sources(file: &str, environment: &[(&str, &str)]) -> Sources {
         let document = Document::parse("p.toml", file).unwrap();
-        Sources::new(
-            Some(document),
-            Environment::from_pairs(environment.iter().copied()),
-        )
+        Sources::new(Some(document), Environment::from_pairs(environment.iter().copied()))
     }
 
     fn found(file: &str, environment: &[(&str, &str)]) -> (String, String) {
@@ -205,18 +180,12 @@ mod tests {
         assert_eq!(found(file, &[]), ("2".into(), "file:p.toml".into()));
         assert_eq!(found(file, &[("PORT", "3")]), ("3".into(), "env:PORT".into()));
         let own = ("PARLANCE__SERVER__PORT", "4");
-        assert_eq!(
-            found(file, &[own]),
-            ("4".into(), "env:PARLANCE__SERVER__PORT".into())
-        );
+        assert_eq!(found(file, &[own]), ("4".into(), "env:PARLANCE__SERVER__PORT".into()));
     }
 
     #[test]
     fn an_empty_variable_leaves_the_value_to_the_weaker_sources() {
-        assert_eq!(
-            found("server.port = 2", &[("PORT", "")]),
-            ("2".into(), "file:p.toml".into())
-        );
+        assert_eq!(found("server.port = 2", &[("PORT", "")]), ("2".into(), "file:p.toml".into()));
     }
 
     #[test]
@@ -224,10 +193,7 @@ mod tests {
         let agreeing = [("PORT", "3"), ("SOCKET_PORT", "3")];
         assert_eq!(found("", &agreeing), ("3".into(), "env:PORT".into()));
         let told = only_mistake(&[("PORT", "3"), ("SOCKET_PORT", "4")]);
-        assert!(
-            told.starts_with("server.port (env:PORT, SOCKET_PORT): "),
-            "{told}"
-        );
+        assert!(told.starts_with("server.port (env:PORT, SOCKET_PORT): "), "{told}");
         let told = only_mistake(&[("PARLANCE__SERVER__PORT", "3"), ("PORT", "4")]);
         assert!(told.contains("PARLANCE__SERVER__PORT, PORT"), "{told}");
     }
@@ -235,15 +201,9 @@ mod tests {
     #[test]
     fn a_variable_can_name_a_file_with_its_value() {
         let file = Scratch::new("value", b"30\r\n");
-        assert_eq!(
-            found("", &[("PORT_FILE", file.path())]),
-            ("30".into(), "env:PORT_FILE".into())
-        );
+        assert_eq!(found("", &[("PORT_FILE", file.path())]), ("30".into(), "env:PORT_FILE".into()));
         let only_one_line_end_is_cut = Scratch::new("lines", b"30\n\n");
-        assert_eq!(
-            found("", &[("PORT_FILE", only_one_line_end_is_cut.path())]).0,
-            "30\n"
-        );
+        assert_eq!(found("", &[("PORT_FILE", only_one_line_end_is_cut.path())]).0, "30\n");
     }
 
     #[test]
@@ -255,10 +215,7 @@ mod tests {
     #[test]
     fn a_file_that_is_missing_or_endless_is_a_mistake() {
         let told = only_mistake(&[("PORT_FILE", "/nonexistent")]);
-        assert!(
-            told.contains("(env:PORT_FILE): /nonexistent cannot be read"),
-            "{told}"
-        );
+        assert!(told.contains("(env:PORT_FILE): /nonexistent cannot be read"), "{told}");
         let told = only_mistake(&[("PORT_FILE", "/dev/zero")]);
         assert!(told.contains("holds more than 65536 bytes"), "{told}");
     }
@@ -268,9 +225,6 @@ mod tests {
         let file = Scratch::new("parlance.toml", b"[server]\nport = 7\n");
         let environment = Environment::from_pairs([(CONFIG_PATH, file.path())]);
         let sources = Sources::load(None, environment).unwrap();
-        assert_eq!(
-            sources.find(&PORT).unwrap().unwrap().raw,
-            Raw::Text("7".to_owned())
-        );
+        assert_eq!(sources.find(&PORT).unwrap().unwrap().raw, Raw::Text("7".to_owned()));
     }
 }

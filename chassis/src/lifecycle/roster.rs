@@ -63,10 +63,7 @@ struct Entry {
 impl Entry {
     fn enter(names: &Arc<Mutex<Names>>, name: &'static str) -> Self {
         *lock(names).entry(name).or_default() += 1;
-        Self {
-            names: Arc::clone(names),
-            name,
-        }
+        Self { names: Arc::clone(names), name }
     }
 }
 

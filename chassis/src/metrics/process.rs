@@ -14,24 +14,9 @@ pub(super) fn render_into(text: &mut String) {
         && let Some(stat) = Stat::parse(&stat)
     {
         let cpu = stat.cpu_ticks / TICKS_PER_SECOND;
-        line(
-            text,
-            "process_cpu_seconds_total",
-            "counter",
-            "User and system CPU time spent",
-            cpu,
-        );
-        line(
-            text,
-            "process_threads",
-            "gauge",
-            "Threads of the process",
-            stat.threads,
-        );
-        if let Some(boot) = fs::read_to_string("/proc/stat")
-            .ok()
-            .and_then(|stat| boot_time(&stat))
-        {
+        line(text, "process_cpu_seconds_total", "counter", "User and system CPU time spent", cpu);
+        line(text, "process_threads", "gauge", "Threads of the process", stat.threads);
+        if let Some(boot) = fs::read_to_string("/proc/stat").ok().and_then(|stat| boot_time(&stat)) {
             let start = boot + stat.start_ticks / TICKS_PER_SECOND;
             line(
                 text,
@@ -42,48 +27,23 @@ pub(super) fn render_into(text: &mut String) {
             );
         }
     }
-    if let Some(bytes) = fs::read_to_string("/proc/self/status")
-        .ok()
-        .and_then(|status| resident_bytes(&status))
+    if let Some(bytes) =
+        fs::read_to_string("/proc/self/status").ok().and_then(|status| resident_bytes(&status))
     {
-        line(
-            text,
-            "process_resident_memory_bytes",
-            "gauge",
-            "Memory that is resident",
-            bytes,
-        );
+        line(text, "process_resident_memory_bytes", "gauge", "Memory that is resident", bytes);
     }
     if let Ok(entries) = fs::read_dir("/proc/self/fd") {
         // One of them is the directory that is being read.
-        line(
-            text,
-            "process_open_fds",
-            "gauge",
-            "Open file descriptors",
-            entries.count().saturating_sub(1),
-        );
+        line(text, "process_open_fds", "gauge", "Open file descriptors", entries.count().saturating_sub(1));
     }
-    if let Some(most) = fs::read_to_string("/proc/self/limits")
-        .ok()
-        .and_then(|limits| most_fds(&limits))
-    {
-        line(
-            text,
-            "process_max_fds",
-            "gauge",
-            "File descriptors that may be open",
-            most,
-        );
+    if let Some(most) = fs::read_to_string("/proc/self/limits").ok().and_then(|limits| most_fds(&limits)) {
+        line(text, "process_max_fds", "gauge", "File descriptors that may be open", most);
     }
 }
 
 fn line(text: &mut String, name: &str, kind: &str, help: &str, value: impl Display) {
     // Writing to a string cannot fail.
-    let _ = write!(
-        text,
-        "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n\n"
-    );
+    let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n\n");
 }
 
 /// What is read of `/proc/self/stat`; see proc_pid_stat(5).
@@ -110,11 +70,7 @@ impl Stat {
 
 /// Seconds since the Unix epoch, from `/proc/stat`.
 fn boot_time(stat: &str) -> Option<f64> {
-    stat.lines()
-        .find_map(|line| line.strip_prefix("btime "))?
-        .trim()
-        .parse()
-        .ok()
+    stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
 }
 
 fn resident_bytes(status: &str) -> Option<u64> {
@@ -125,9 +81,7 @@ fn resident_bytes(status: &str) -> Option<u64> {
 
 /// The soft limit; none when it is unlimited.
 fn most_fds(limits: &str) -> Option<u64> {
-    let values = limits
-        .lines()
-        .find_map(|line| line.strip_prefix("Max open files"))?;
+    let values = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
     values.split_ascii_whitespace().next()?.parse().ok()
 }
 
@@ -138,14 +92,7 @@ mod tests {
     #[test]
     fn stat_is_read_past_a_hostile_command_name() {
         let text = "7 (a ) b) S 1 7 7 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 9 0 123456 1000 200 18446744073709551615";
-        assert_eq!(
-            Stat::parse(text),
-            Some(Stat {
-                cpu_ticks: 300.0,
-                threads: 9,
-                start_ticks: 123_456.0
-            })
-        );
+        assert_eq!(Stat::parse(text), Some(Stat { cpu_ticks: 300.0, threads: 9, start_ticks: 123_456.0 }));
         assert_eq!(Stat::parse("7 (a) S 1"), None);
     }
 
@@ -167,19 +114,13 @@ mod tests {
     fn this_process_is_described() {
         let mut text = String::new();
         render_into(&mut text);
-        for name in [
-            "cpu_seconds_total",
-            "threads",
-            "start_time_seconds",
-            "resident_memory_bytes",
-            "open_fds",
-        ] {
+        for name in
+            ["cpu_seconds_total", "threads", "start_time_seconds", "resident_memory_bytes", "open_fds"]
+        {
             let prefix = format!("process_{name} ");
             let value = text.lines().find_map(|line| line.strip_prefix(&prefix));
-            let value: f64 = value
-                .unwrap_or_else(|| panic!("{name} is missing from {text}"))
-                .parse()
-                .unwrap();
+            let value: f64 =
+                value.unwrap_or_else(|| panic!("{name} is missing from {text}")).parse().unwrap();
             assert!(value >= 0.0, "{name} {value}");
         }
     }

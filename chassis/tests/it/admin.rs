@@ -27,23 +27,12 @@ async fn ask(address: SocketAddr, path: &str) -> Answer {
     soon("an answer", stream.read_to_string(&mut text)).await.unwrap();
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let code = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer {
-        code,
-        head: head.to_lowercase(),
-        body: body.to_owned(),
-    }
+    Answer { code, head: head.to_lowercase(), body: body.to_owned() }
 }
 
 async fn start(handle: &Handle, readiness: &Readiness, extra: Router) -> SocketAddr {
     let listener = listen::bind("127.0.0.1", 0).await.unwrap();
-    admin::serve(
-        listener,
-        readiness.clone(),
-        metrics::install().unwrap(),
-        handle,
-        extra,
-    )
-    .unwrap()
+    admin::serve(listener, readiness.clone(), metrics::install().unwrap(), handle, extra).unwrap()
 }
 
 #[tokio::test]
@@ -55,10 +44,7 @@ async fn ready_tells_the_truth_from_start_to_drain() {
 
     let answer = ask(address, "/ready").await;
     assert_eq!(answer.code, 503);
-    assert_eq!(
-        answer.body,
-        r#"{"ready":false,"not_ready":[{"name":"lifecycle","reason":"starting"}]}"#
-    );
+    assert_eq!(answer.body, r#"{"ready":false,"not_ready":[{"name":"lifecycle","reason":"starting"}]}"#);
 
     let redis = readiness.check("redis");
     redis.not_ready("no subscriber connection");
@@ -76,15 +62,8 @@ async fn ready_tells_the_truth_from_start_to_drain() {
     handle.stop();
     let answer = ask(address, "/ready").await;
     assert_eq!(answer.code, 503);
-    assert_eq!(
-        answer.body,
-        r#"{"ready":false,"not_ready":[{"name":"lifecycle","reason":"draining"}]}"#
-    );
-    assert_eq!(
-        ask(address, "/live").await.code,
-        200,
-        "the process lives while it drains"
-    );
+    assert_eq!(answer.body, r#"{"ready":false,"not_ready":[{"name":"lifecycle","reason":"draining"}]}"#);
+    assert_eq!(ask(address, "/live").await.code, 200, "the process lives while it drains");
     assert_eq!(end(lifecycle, AMPLE).await, success());
 }
 
@@ -96,21 +75,9 @@ async fn metrics_are_the_recorded_ones_and_those_of_the_process() {
     ::metrics::counter!("chassis_it_total", "kind" => "test").increment(2);
     let answer = ask(address, "/metrics").await;
     assert_eq!(answer.code, 200);
-    assert!(
-        answer.head.contains("content-type: text/plain; version=0.0.4"),
-        "{}",
-        answer.head
-    );
-    for line in [
-        r#"chassis_it_total{kind="test"} 2"#,
-        "process_resident_memory_bytes ",
-        "process_threads ",
-    ] {
-        assert!(
-            answer.body.contains(line),
-            "{line} is missing from {}",
-            answer.body
-        );
+    assert!(answer.head.contains("content-type: text/plain; version=0.0.4"), "{}", answer.head);
+    for line in [r#"chassis_it_total{kind="test"} 2"#, "process_resident_memory_bytes ", "process_threads "] {
+        assert!(answer.body.contains(line), "{line} is missing from {}", answer.body);
     }
 }
 

@@ -59,9 +59,7 @@ async fn a_critical_task_that_panics_ends_the_process_with_a_failure() {
 #[tokio::test]
 async fn a_support_task_that_fails_ends_the_process_with_a_failure() {
     let lifecycle = Lifecycle::without_signals();
-    lifecycle
-        .handle()
-        .spawn_support("connection", async { Err(std::io::Error::other("refused")) });
+    lifecycle.handle().spawn_support("connection", async { Err(std::io::Error::other("refused")) });
     assert_eq!(end(lifecycle, AMPLE).await, failure());
 }
 

@@ -16,10 +16,7 @@ async fn panicking() -> Result<(), std::convert::Infallible> {
 #[tokio::test]
 #[ignore = "started by the test of this module"]
 async fn process_with_a_panic() {
-    let settings = LogSection {
-        format: LogFormat::Json,
-        level: "info".to_owned(),
-    };
+    let settings = LogSection { format: LogFormat::Json, level: "info".to_owned() };
     telemetry::init(&settings).unwrap();
     assert!(telemetry::init(&settings).is_err(), "logging starts once");
     tracing::debug!("below the level");
@@ -31,12 +28,7 @@ async fn process_with_a_panic() {
 #[test]
 fn a_panic_is_logged_with_its_place_and_the_name_of_the_task() {
     let output = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "logging::process_with_a_panic",
-            "--ignored",
-            "--nocapture",
-        ])
+        .args(["--exact", "logging::process_with_a_panic", "--ignored", "--nocapture"])
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -48,14 +40,8 @@ fn a_panic_is_logged_with_its_place_and_the_name_of_the_task() {
             .unwrap_or_else(|| panic!("{message}: {log}"))
     };
     let panicked = line("panicked");
-    assert_eq!(
-        (&panicked["level"], &panicked["panic"]),
-        (&"ERROR".into(), &"boom".into())
-    );
-    assert!(
-        panicked["location"].as_str().unwrap().contains("logging.rs"),
-        "{panicked}"
-    );
+    assert_eq!((&panicked["level"], &panicked["panic"]), (&"ERROR".into(), &"boom".into()));
+    assert!(panicked["location"].as_str().unwrap().contains("logging.rs"), "{panicked}");
     assert_eq!(line("task panicked")["task"], "consumer");
     assert_eq!(line("stopped")["code"], 1);
     assert!(!log.contains("below the level"), "{log}");

@@ -1,10 +1,6 @@
 //! The chassis from outside: a process that starts, answers its probes, drains and ends.
 
-#![expect(
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "helpers of tests fail by panicking"
-)]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 mod admin;
 mod lifecycle;

@@ -33,41 +33,25 @@ struct Process {
 impl Process {
     fn start() -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "signals::process_with_a_stubborn_request",
-                "--ignored",
-                "--nocapture",
-            ])
+            .args(["--exact", "signals::process_with_a_stubborn_request", "--ignored", "--nocapture"])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
-            stdout
-                .lines()
-                .map_while(Result::ok)
-                .try_for_each(|line| sender.send(line))
+            stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
         });
         Self { child, lines }
     }
 
     fn signal(&self, name: &str) {
-        let status = Command::new("kill")
-            .args(["-s", name, &self.child.id().to_string()])
-            .status()
-            .unwrap();
+        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().unwrap();
         assert!(status.success());
     }
 
     fn wait_for_line(&self, wanted: &str) {
-        while self
-            .lines
-            .recv_timeout(PATIENCE)
-            .unwrap_or_else(|_| panic!("no line {wanted}"))
-            != wanted
-        {}
+        while self.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no line {wanted}")) != wanted {}
     }
 }
 

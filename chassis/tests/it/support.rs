@@ -14,9 +14,7 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Awaits with [`PATIENCE`].
 pub async fn soon<F: Future>(what: &str, future: F) -> F::Output {
-    tokio::time::timeout(PATIENCE, future)
-        .await
-        .unwrap_or_else(|_| panic!("{what} does not happen"))
+    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("{what} does not happen"))
 }
 
 /// Runs a lifecycle to its end, which has to come.

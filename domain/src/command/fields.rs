@@ -47,8 +47,7 @@ impl Fields {
     where
         T: FromStr<Err: fmt::Display>,
     {
-        self.optional(name)?
-            .ok_or_else(|| Rejection::invalid(name, "is missing"))
+        self.optional(name)?.ok_or_else(|| Rejection::invalid(name, "is missing"))
     }
 
     /// Takes a whole number, written as a number or as decimal digits.

@@ -4,9 +4,7 @@ use super::*;
 use crate::rejection::Code;
 
 fn parse(name: CommandName, fields: Value) -> Result<Command, Rejection> {
-    let Value::Object(fields) = fields else {
-        panic!("fields are an object")
-    };
+    let Value::Object(fields) = fields else { panic!("fields are an object") };
     Command::parse(name, fields)
 }
 
@@ -19,13 +17,9 @@ fn names_read_back() {
 
 #[test]
 fn a_send_with_everything_left_out_that_may_be() {
-    let command = parse(
-        CommandName::MessageSend,
-        json!({"conversation": "c", "content": " hi ", "type": null}),
-    );
-    let Ok(Command::Send(send)) = command else {
-        panic!("{command:?}")
-    };
+    let command =
+        parse(CommandName::MessageSend, json!({"conversation": "c", "content": " hi ", "type": null}));
+    let Ok(Command::Send(send)) = command else { panic!("{command:?}") };
     assert_eq!(send.content.as_str(), " hi ", "content is kept as it was written");
     assert_eq!(send.kind.as_str(), "text");
 }
@@ -33,26 +27,10 @@ fn a_send_with_everything_left_out_that_may_be() {
 #[test]
 fn what_does_not_fit_is_named() {
     let table = [
-        (
-            CommandName::MessageSend,
-            json!({"content": "x"}),
-            "conversation is missing",
-        ),
-        (
-            CommandName::MessageSend,
-            json!({"conversation": 7, "content": "x"}),
-            "conversation is no text",
-        ),
-        (
-            CommandName::MessageSend,
-            json!({"conversation": "c"}),
-            "content is missing",
-        ),
-        (
-            CommandName::MessageSend,
-            json!({"conversation": "c", "content": {}}),
-            "content is no text",
-        ),
+        (CommandName::MessageSend, json!({"content": "x"}), "conversation is missing"),
+        (CommandName::MessageSend, json!({"conversation": 7, "content": "x"}), "conversation is no text"),
+        (CommandName::MessageSend, json!({"conversation": "c"}), "content is missing"),
+        (CommandName::MessageSend, json!({"conversation": "c", "content": {}}), "content is no text"),
         (
             CommandName::ConversationJoin,
             json!({"conversation": "x".repeat(300)}),
@@ -68,40 +46,19 @@ fn what_does_not_fit_is_named() {
             json!({"conversation": "c", "before": -1}),
             "before is no whole number from 0",
         ),
-        (
-            CommandName::ReceiptRead,
-            json!({"conversation": "c"}),
-            "messages or seq is missing",
-        ),
-        (
-            CommandName::ReceiptRead,
-            json!({"seq": 4}),
-            "conversation is missing",
-        ),
-        (
-            CommandName::ReceiptRead,
-            json!({"messages": ["nope"]}),
-            "messages is no message id",
-        ),
+        (CommandName::ReceiptRead, json!({"conversation": "c"}), "messages or seq is missing"),
+        (CommandName::ReceiptRead, json!({"seq": 4}), "conversation is missing"),
+        (CommandName::ReceiptRead, json!({"messages": ["nope"]}), "messages is no message id"),
     ];
     for (name, fields, text) in table {
         let rejection = parse(name, fields.clone()).expect_err(text);
-        assert_eq!(
-            (rejection.code, rejection.message.as_ref()),
-            (Code::InvalidPayload, text),
-            "{fields}"
-        );
+        assert_eq!((rejection.code, rejection.message.as_ref()), (Code::InvalidPayload, text), "{fields}");
     }
 }
 
 #[test]
 fn digits_count_as_a_number() {
-    let command = parse(
-        CommandName::MessageHistory,
-        json!({"conversation": "c", "after": "12"}),
-    );
-    let Ok(Command::History(history)) = command else {
-        panic!("{command:?}")
-    };
+    let command = parse(CommandName::MessageHistory, json!({"conversation": "c", "after": "12"}));
+    let Ok(Command::History(history)) = command else { panic!("{command:?}") };
     assert_eq!(history.page, Page::After(Seq(12)));
 }

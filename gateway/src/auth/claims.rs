@@ -36,9 +36,7 @@ impl Claims {
         match self.0.get(name) {
             None => Ok(None),
             Some(value) => {
-                let seconds = value
-                    .as_f64()
-                    .ok_or_else(|| invalid("a time of the token is no number"))?;
+                let seconds = value.as_f64().ok_or_else(|| invalid("a time of the token is no number"))?;
                 #[expect(
                     clippy::cast_possible_truncation,
                     reason = "the cast saturates, and nobody lives that long"
@@ -88,15 +86,9 @@ impl ClaimNames {
         let id = user_id(claims.first(&self.user))?;
         let unknown = Profile::unknown(id);
         Ok(Profile {
-            name: claims
-                .first_text(&self.name)
-                .map_or(unknown.name, |name| cut(&name)),
-            avatar: claims
-                .first_text(&self.avatar)
-                .filter(|avatar| avatar.len() <= MAX_AVATAR_BYTES),
-            role: claims
-                .first_text(&self.role)
-                .filter(|role| role.len() <= MAX_ROLE_BYTES),
+            name: claims.first_text(&self.name).map_or(unknown.name, |name| cut(&name)),
+            avatar: claims.first_text(&self.avatar).filter(|avatar| avatar.len() <= MAX_AVATAR_BYTES),
+            role: claims.first_text(&self.role).filter(|role| role.len() <= MAX_ROLE_BYTES),
             id: unknown.id,
         })
     }
@@ -108,9 +100,7 @@ fn user_id(claim: Option<&Value>) -> Result<UserId, Rejection> {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Number(number)) if is_whole(number) => number.to_string(),
         Some(_) => {
-            return Err(invalid(
-                "the token's user id is neither a text nor a whole number",
-            ));
+            return Err(invalid("the token's user id is neither a text nor a whole number"));
         }
     };
     UserId::new(text)
@@ -123,7 +113,5 @@ fn is_whole(number: &Number) -> bool {
 }
 
 fn cut(name: &str) -> String {
-    name.get(..name.floor_char_boundary(MAX_NAME_BYTES))
-        .unwrap_or_default()
-        .to_owned()
+    name.get(..name.floor_char_boundary(MAX_NAME_BYTES)).unwrap_or_default().to_owned()
 }

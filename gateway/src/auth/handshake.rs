@@ -13,27 +13,12 @@ pub fn find_token<'a>(
     auth: Option<&'a Value>,
     handshake: &'a Handshake,
 ) -> Option<Cow<'a, str>> {
-    let payload = || {
-        auth?
-            .get("token")?
-            .as_str()
-            .map(without_scheme)
-            .map(Cow::Borrowed)
-    };
-    let header = || {
-        handshake
-            .authorization
-            .as_deref()
-            .and_then(bearer)
-            .map(Cow::Borrowed)
-    };
+    let payload = || auth?.get("token")?.as_str().map(without_scheme).map(Cow::Borrowed);
+    let header = || handshake.authorization.as_deref().and_then(bearer).map(Cow::Borrowed);
     let cookie = || cookie(handshake.cookies.as_deref()?, config.token_cookie.as_deref()?).map(Cow::Borrowed);
     let sources: [&dyn Fn() -> Option<Cow<'a, str>>; 4] =
         [&payload, &header, &cookie, &|| query(&handshake.query)];
-    sources
-        .into_iter()
-        .filter_map(|source| source())
-        .find(|token| !token.is_empty())
+    sources.into_iter().filter_map(|source| source()).find(|token| !token.is_empty())
 }
 
 /// The token in the value of an `Authorization` header (RFC 6750, 2.1).
@@ -50,12 +35,7 @@ fn without_scheme(text: &str) -> &str {
 fn cookie<'a>(cookies: &'a str, name: &str) -> Option<&'a str> {
     let pairs = cookies.split(';').filter_map(|pair| pair.trim().split_once('='));
     let (_, value) = pairs.into_iter().find(|(key, _)| *key == name)?;
-    Some(
-        value
-            .strip_prefix('"')
-            .and_then(|value| value.strip_suffix('"'))
-            .unwrap_or(value),
-    )
+    Some(value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value))
 }
 
 fn query(query: &str) -> Option<Cow<'_, str>> {
@@ -93,46 +73,27 @@ mod tests {
         }
     }
 
-    fn found(auth: Value, handshake: &Handshake) -> Option<String> {
-        find_token(&section(), Some(&auth), handshake).map(Cow::into_owned)
+    fn found(auth: &Value, handshake: &Handshake) -> Option<String> {
+        find_token(&section(), Some(auth), handshake).map(Cow::into_owned)
     }
 
     #[test]
     fn the_first_place_with_a_token_counts() {
-        let everywhere = handshake(
-            Some("Bearer header"),
-            Some("a=b; jwt=cookie"),
-            "EIO=4&token=query",
-        );
-        assert_eq!(
-            found(json!({"token": "payload"}), &everywhere).as_deref(),
-            Some("payload")
-        );
-        assert_eq!(
-            found(json!({"token": ""}), &everywhere).as_deref(),
-            Some("header")
-        );
+        let everywhere = handshake(Some("Bearer header"), Some("a=b; jwt=cookie"), "EIO=4&token=query");
+        assert_eq!(found(&json!({"token": "payload"}), &everywhere).as_deref(), Some("payload"));
+        assert_eq!(found(&json!({"token": ""}), &everywhere).as_deref(), Some("header"));
         let less = handshake(Some("Basic eA=="), Some("a=b; jwt=\"cookie\""), "token=query");
-        assert_eq!(found(json!({"token": null}), &less).as_deref(), Some("cookie"));
+        assert_eq!(found(&json!({"token": null}), &less).as_deref(), Some("cookie"));
         let least = handshake(None, Some("xjwt=1; jwt="), "EIO=4&token=a%2Eb");
-        assert_eq!(found(json!(7), &least).as_deref(), Some("a.b"));
-        assert_eq!(found(json!({}), &handshake(None, None, "EIO=4")), None);
-        assert_eq!(
-            find_token(&section(), None, &handshake(None, None, "token=")),
-            None
-        );
+        assert_eq!(found(&json!(7), &least).as_deref(), Some("a.b"));
+        assert_eq!(found(&json!({}), &handshake(None, None, "EIO=4")), None);
+        assert_eq!(find_token(&section(), None, &handshake(None, None, "token=")), None);
     }
 
     #[test]
     fn a_scheme_before_the_token_of_the_payload_is_passed_over() {
         let nothing = handshake(None, None, "");
-        assert_eq!(
-            found(json!({"token": "Bearer a.b.c"}), &nothing).as_deref(),
-            Some("a.b.c")
-        );
-        assert_eq!(
-            found(json!({"token": " a.b.c "}), &nothing).as_deref(),
-            Some("a.b.c")
-        );
+        assert_eq!(found(&json!({"token": "Bearer a.b.c"}), &nothing).as_deref(), Some("a.b.c"));
+        assert_eq!(found(&json!({"token": " a.b.c "}), &nothing).as_deref(), Some("a.b.c"));
     }
 }

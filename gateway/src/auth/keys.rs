@@ -40,10 +40,7 @@ impl Keys {
     pub(super) fn new(config: &AuthSection) -> Self {
         let secrets = std::iter::once(&config.jwt_secret).chain(&config.jwt_previous_secrets);
         let key = |secret: &Secret| DecodingKey::from_secret(secret.expose().as_bytes());
-        Self {
-            keys: secrets.map(key).collect(),
-            validation: validation(config),
-        }
+        Self { keys: secrets.map(key).collect(), validation: validation(config) }
     }
 
     /// The claims of a token that one of the keys has signed.
@@ -66,20 +63,20 @@ impl Keys {
 /// Shows no key.
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keys")
-            .field("keys", &self.keys.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Keys").field("keys", &self.keys.len()).finish_non_exhaustive()
     }
 }
 
 fn validation(config: &AuthSection) -> Validation {
-    let mut validation = Validation::default();
-    validation.algorithms = config.algorithms.iter().copied().map(Algorithm::jose).collect();
-    // Times are compared with the gateway's clock, not with the library's.
-    validation.validate_exp = false;
-    validation.validate_nbf = false;
+    let mut validation = Validation {
+        algorithms: config.algorithms.iter().copied().map(Algorithm::jose).collect(),
+        // Times are compared with the gateway's clock, not with the library's.
+        validate_exp: false,
+        validate_nbf: false,
+        validate_aud: !config.audience.is_empty(),
+        ..Validation::default()
+    };
     validation.required_spec_claims.clear();
-    validation.validate_aud = !config.audience.is_empty();
     if !config.audience.is_empty() {
         validation.set_audience(&config.audience);
         validation.required_spec_claims.insert("aud".to_owned());

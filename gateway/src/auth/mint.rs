@@ -59,16 +59,8 @@ pub fn mint(config: &AuthSection, token: &NewToken, clock: &Clock) -> Result<Str
         ("iss", single(&config.issuer).map(Value::from)),
         ("aud", single(&config.audience).map(Value::from)),
     ];
-    claims.extend(
-        registered
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?))),
-    );
+    claims.extend(registered.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     let key = EncodingKey::from_secret(config.jwt_secret.expose().as_bytes());
-    let algorithm = config
-        .algorithms
-        .first()
-        .map(|algorithm| algorithm.jose())
-        .unwrap_or_default();
+    let algorithm = config.algorithms.first().map(|algorithm| algorithm.jose()).unwrap_or_default();
     Ok(encode(&Header::new(algorithm), &claims, &key)?)
 }

@@ -16,11 +16,7 @@ impl ServiceKeys {
     /// Whether `shown` is one of the keys. How long that takes tells nothing but lengths.
     pub fn check(&self, shown: &str) -> bool {
         let same = |key: &Secret| key.expose().as_bytes().ct_eq(shown.as_bytes());
-        self.0
-            .iter()
-            .map(same)
-            .fold(Choice::from(0), |any, this| any | this)
-            .into()
+        self.0.iter().map(same).fold(Choice::from(0), |any, this| any | this).into()
     }
 }
 
@@ -30,18 +26,10 @@ mod tests {
 
     #[test]
     fn only_a_whole_key_is_a_key() {
-        let keys = ServiceKeys::new(&[
-            Secret::new("first-service-key"),
-            Secret::new("second-service-key"),
-        ]);
+        let keys = ServiceKeys::new(&[Secret::new("first-service-key"), Secret::new("second-service-key")]);
         assert!(keys.check("first-service-key") && keys.check("second-service-key"));
-        for wrong in [
-            "",
-            "first-service-ke",
-            "first-service-key1",
-            "FIRST-SERVICE-KEY",
-            "third-service-key",
-        ] {
+        for wrong in ["", "first-service-ke", "first-service-key1", "FIRST-SERVICE-KEY", "third-service-key"]
+        {
             assert!(!keys.check(wrong), "{wrong}");
         }
     }

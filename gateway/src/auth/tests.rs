@@ -15,9 +15,7 @@ const SECRET: &str = "a secret of more than thirty-two bytes";
 const NOW: i64 = 1_800_000_000;
 
 fn section(environment: &[(&str, &str)]) -> AuthSection {
-    let pairs = [("JWT_SECRET", SECRET)]
-        .into_iter()
-        .chain(environment.iter().copied());
+    let pairs = [("JWT_SECRET", SECRET)].into_iter().chain(environment.iter().copied());
     let sources = Sources::new(None, Environment::from_pairs(pairs));
     config::read(&Config::schema(), &sources, AuthSection::read).unwrap()
 }
@@ -32,9 +30,7 @@ fn token(claims: &Value) -> String {
 
 fn verify_with(environment: &[(&str, &str)], token: &str) -> Result<Identity, Code> {
     let clock = Clock::fixed(NOW * 1_000);
-    Auth::new(&section(environment))
-        .verify(token, &clock)
-        .map_err(|rejection| rejection.code)
+    Auth::new(&section(environment)).verify(token, &clock).map_err(|rejection| rejection.code)
 }
 
 fn verify(claims: &Value) -> Result<Identity, Code> {
@@ -51,35 +47,21 @@ fn profile(claims: Value) -> Result<Value, Code> {
 #[test]
 fn a_token_says_who_it_is_and_until_when() {
     let identity = verify(&json!({"sub": "ann", "name": "Ann", "role": "admin", "exp": NOW + 60})).unwrap();
-    assert_eq!(
-        json!(identity.user),
-        json!({"id": "ann", "name": "Ann", "role": "admin"})
-    );
+    assert_eq!(json!(identity.user), json!({"id": "ann", "name": "Ann", "role": "admin"}));
     assert_eq!(identity.expires_at, Some(Timestamp((NOW + 60) * 1_000)));
 }
 
 #[test]
 fn a_forged_token_is_refused() {
     let claims = json!({"sub": "ann", "exp": NOW + 60});
-    let forged = signed(
-        &Header::default(),
-        &claims,
-        "another secret of more than thirty-two",
-    );
+    let forged = signed(&Header::default(), &claims, "another secret of more than thirty-two");
     assert_eq!(verify_with(&[], &forged), Err(Code::TokenInvalid));
     let good = token(&claims);
     let other = URL_SAFE_NO_PAD.encode(json!({"sub": "bob", "exp": NOW + 60}).to_string());
     let parts: Vec<&str> = good.split('.').collect();
     let swapped = format!("{}.{other}.{}", parts[0], parts[2]);
     assert_eq!(verify_with(&[], &swapped), Err(Code::TokenInvalid));
-    for broken in [
-        "",
-        ".",
-        "..",
-        "a.b.c",
-        &good[..good.len() - 1],
-        &format!("{}.{}.", parts[0], parts[1]),
-    ] {
+    for broken in ["", ".", "..", "a.b.c", &good[..good.len() - 1], &format!("{}.{}.", parts[0], parts[1])] {
         assert_eq!(verify_with(&[], broken), Err(Code::TokenInvalid), "{broken}");
     }
 }
@@ -99,11 +81,7 @@ fn the_algorithm_is_the_configurations_and_never_the_tokens() {
         let header = URL_SAFE_NO_PAD.encode(json!({"alg": algorithm, "typ": "JWT"}).to_string());
         for signature in ["", &signature] {
             let unsigned = format!("{header}.{payload}.{signature}");
-            assert_eq!(
-                verify_with(&[], &unsigned),
-                Err(Code::TokenInvalid),
-                "{algorithm}"
-            );
+            assert_eq!(verify_with(&[], &unsigned), Err(Code::TokenInvalid), "{algorithm}");
         }
     }
 }
@@ -111,29 +89,12 @@ fn the_algorithm_is_the_configurations_and_never_the_tokens() {
 #[test]
 fn a_token_is_valid_only_in_its_time() {
     let at = |claims: Value| verify(&claims).map(|_| ());
-    assert_eq!(
-        at(json!({"sub": "a", "exp": NOW - 9})),
-        Ok(()),
-        "within the leeway"
-    );
+    assert_eq!(at(json!({"sub": "a", "exp": NOW - 9})), Ok(()), "within the leeway");
     assert_eq!(at(json!({"sub": "a", "exp": NOW - 10})), Err(Code::TokenExpired));
-    assert_eq!(
-        at(json!({"sub": "a", "exp": NOW + 60, "nbf": NOW + 10})),
-        Ok(()),
-        "within the leeway"
-    );
-    assert_eq!(
-        at(json!({"sub": "a", "exp": NOW + 60, "nbf": NOW + 11})),
-        Err(Code::TokenInvalid)
-    );
+    assert_eq!(at(json!({"sub": "a", "exp": NOW + 60, "nbf": NOW + 10})), Ok(()), "within the leeway");
+    assert_eq!(at(json!({"sub": "a", "exp": NOW + 60, "nbf": NOW + 11})), Err(Code::TokenInvalid));
     assert_eq!(at(json!({"sub": "a", "exp": NOW as f64 + 0.5})), Ok(()));
-    for odd in [
-        json!("1800000060"),
-        json!(null),
-        json!([1]),
-        json!({"a": 1}),
-        json!(true),
-    ] {
+    for odd in [json!("1800000060"), json!(null), json!([1]), json!({"a": 1}), json!(true)] {
         assert_eq!(at(json!({"sub": "a", "exp": odd})), Err(Code::TokenInvalid));
     }
     assert_eq!(at(json!({"sub": "a", "exp": -1})), Err(Code::TokenExpired));
@@ -151,27 +112,14 @@ fn a_token_without_an_end_needs_permission() {
 #[test]
 fn the_user_is_the_first_claim_that_is_there() {
     let id = |claims: Value| profile(claims).map(|profile| profile["id"].clone());
-    assert_eq!(
-        id(json!({"id": "d", "user_id": "c", "userId": "b", "sub": "a"})),
-        Ok(json!("a"))
-    );
+    assert_eq!(id(json!({"id": "d", "user_id": "c", "userId": "b", "sub": "a"})), Ok(json!("a")));
     assert_eq!(id(json!({"sub": null, "userId": "b"})), Ok(json!("b")));
     assert_eq!(id(json!({"userId": 42})), Ok(json!("42")));
     assert_eq!(id(json!({"userId": -42})), Ok(json!("-42")));
-    for odd in [
-        json!(""),
-        json!(4.5),
-        json!(1e3),
-        json!(true),
-        json!([]),
-        json!("a\u{0}"),
-        json!("a".repeat(129)),
-    ] {
-        assert_eq!(
-            id(json!({"userId": odd, "id": "d"})),
-            Err(Code::TokenInvalid),
-            "{odd}"
-        );
+    for odd in
+        [json!(""), json!(4.5), json!(1e3), json!(true), json!([]), json!("a\u{0}"), json!("a".repeat(129))]
+    {
+        assert_eq!(id(json!({"userId": odd, "id": "d"})), Err(Code::TokenInvalid), "{odd}");
     }
     assert_eq!(id(json!({"name": "Ann"})), Err(Code::TokenInvalid));
 }
@@ -187,10 +135,7 @@ fn claims_may_be_nested_or_have_dots_in_their_names() {
     let nested = json!({
         "user": {"profile": {"id": 7}}, "https://example.com/role": "nurse", "sub": "x", "exp": NOW + 60,
     });
-    assert_eq!(
-        verified(nested),
-        Ok(json!({"id": "7", "name": "7", "role": "nurse"}))
-    );
+    assert_eq!(verified(nested), Ok(json!({"id": "7", "name": "7", "role": "nurse"})));
     let shallow = json!({"user": "ann", "sub": "x", "exp": NOW + 60});
     assert_eq!(verified(shallow), Ok(json!({"id": "x", "name": "x"})));
     let object = json!({"user": {"profile": {"id": {"a": 1}}}, "sub": "x", "exp": NOW + 60});
@@ -200,16 +145,10 @@ fn claims_may_be_nested_or_have_dots_in_their_names() {
 #[test]
 fn what_others_see_is_bounded_and_can_be_stored() {
     let seen = |claims: Value| profile(claims).unwrap();
-    assert_eq!(
-        seen(json!({"sub": "a", "name": " A\u{0}nn\n "}))["name"],
-        json!("Ann")
-    );
-    assert_eq!(
-        seen(json!({"sub": "a", "name": 7, "role": ["x"]})),
-        json!({"id": "a", "name": "a"})
-    );
+    assert_eq!(seen(json!({"sub": "a", "name": " A\u{0}nn\n "}))["name"], json!("Ann"));
+    assert_eq!(seen(json!({"sub": "a", "name": 7, "role": ["x"]})), json!({"id": "a", "name": "a"}));
     let long = seen(
-        json!({"sub": "a", "name": "ü".repeat(500), "avatar": "x".repeat(5_000), "role": "x".repeat(99)}),
+        json!({"sub": "a", "name": "ü".repeat(500), "avatar": "x".repeat(3_000), "role": "x".repeat(99)}),
     );
     assert_eq!(long, json!({"id": "a", "name": "ü".repeat(128)}));
 }
@@ -223,49 +162,29 @@ fn a_huge_token_is_not_looked_at() {
 
 #[test]
 fn issuer_and_audience_count_when_they_are_configured() {
-    let environment = [
-        ("PARLANCE__AUTH__ISSUER", "shop,other"),
-        ("PARLANCE__AUTH__AUDIENCE", "chat"),
-    ];
+    let environment = [("PARLANCE__AUTH__ISSUER", "shop,other"), ("PARLANCE__AUTH__AUDIENCE", "chat")];
     let outcome = |claims: Value| verify_with(&environment, &token(&claims)).map(|_| ());
     let base = |iss: Value, aud: Value| json!({"sub": "a", "exp": NOW + 60, "iss": iss, "aud": aud});
     assert_eq!(outcome(base(json!("other"), json!("chat"))), Ok(()));
     assert_eq!(outcome(base(json!("shop"), json!(["mail", "chat"]))), Ok(()));
     for (iss, aud) in [("shop", "mail"), ("evil", "chat"), ("", "chat")] {
-        assert_eq!(
-            outcome(base(json!(iss), json!(aud))),
-            Err(Code::TokenInvalid),
-            "{iss} {aud}"
-        );
+        assert_eq!(outcome(base(json!(iss), json!(aud))), Err(Code::TokenInvalid), "{iss} {aud}");
     }
-    assert_eq!(
-        outcome(json!({"sub": "a", "exp": NOW + 60})),
-        Err(Code::TokenInvalid)
-    );
-    assert!(
-        verify(&base(json!("anybody"), json!("anything"))).is_ok(),
-        "nothing is configured"
-    );
+    assert_eq!(outcome(json!({"sub": "a", "exp": NOW + 60})), Err(Code::TokenInvalid));
+    assert!(verify(&base(json!("anybody"), json!("anything"))).is_ok(), "nothing is configured");
 }
 
 #[test]
 fn tokens_of_a_previous_secret_are_accepted_while_it_is_listed() {
     let previous = "the secret that was used before this one";
-    let old = signed(
-        &Header::default(),
-        &json!({"sub": "a", "exp": NOW + 60}),
-        previous,
-    );
+    let old = signed(&Header::default(), &json!({"sub": "a", "exp": NOW + 60}), previous);
     assert_eq!(verify_with(&[], &old), Err(Code::TokenInvalid));
     assert!(verify_with(&[("PARLANCE__AUTH__JWT_PREVIOUS_SECRETS", previous)], &old).is_ok());
 }
 
 #[test]
 fn critical_headers_are_not_understood() {
-    let header = Header {
-        crit: Some(vec!["b64".to_owned()]),
-        ..Header::default()
-    };
+    let header = Header { crit: Some(vec!["b64".to_owned()]), ..Header::default() };
     let token = signed(&header, &json!({"sub": "a", "exp": NOW + 60}), SECRET);
     assert_eq!(verify_with(&[], &token), Err(Code::TokenInvalid));
 }
@@ -285,10 +204,7 @@ fn a_minted_token_is_accepted() {
     };
     let minted = mint(&section(&environment), &new, &Clock::fixed(NOW * 1_000)).unwrap();
     let identity = verify_with(&environment, &minted).unwrap();
-    assert_eq!(
-        json!(identity.user),
-        json!({"id": "ann", "name": "Ann", "role": "admin"})
-    );
+    assert_eq!(json!(identity.user), json!({"id": "ann", "name": "Ann", "role": "admin"}));
     assert_eq!(identity.expires_at, Some(Timestamp((NOW + 60) * 1_000)));
 }
 

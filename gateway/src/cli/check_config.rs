@@ -14,9 +14,6 @@ pub(super) fn check(sources: &Sources) -> Result<ExitCode, Failure> {
         print_error(&format!("warning: {warning}"));
     }
     let names: Vec<&str> = dialects.iter().map(|dialect| dialect.name()).collect();
-    print(&format!(
-        "the configuration is valid; dialects: {}\n",
-        names.join(", ")
-    ));
+    print(&format!("the configuration is valid; dialects: {}\n", names.join(", ")));
     Ok(ExitCode::SUCCESS)
 }

@@ -19,9 +19,7 @@ const MOST_ANSWER_BYTES: u64 = 64 * 1024;
 pub(super) fn check(sources: &Sources) -> Result<ExitCode, Failure> {
     let admin = section(sources, AdminSection::read)?;
     if admin.port == 0 {
-        return Err(Failure::usage(
-            "admin.port is 0: the gateway picks a port that nobody else knows",
-        ));
+        return Err(Failure::usage("admin.port is 0: the gateway picks a port that nobody else knows"));
     }
     let answer = ask(&admin)
         .map_err(|error| Failure::other(format!("{}:{} does not answer: {error}", admin.host, admin.port)))?;
@@ -61,10 +59,7 @@ mod tests {
     #[test]
     fn only_200_is_ready() {
         assert_eq!(read("HTTP/1.0 200 OK\r\na: b\r\n\r\n{}"), (true, "{}"));
-        assert_eq!(
-            read("HTTP/1.0 503 Service Unavailable\r\n\r\n{1}"),
-            (false, "{1}")
-        );
+        assert_eq!(read("HTTP/1.0 503 Service Unavailable\r\n\r\n{1}"), (false, "{1}"));
         assert_eq!(read(""), (false, ""));
         assert_eq!(read("200"), (false, ""));
     }

@@ -42,10 +42,8 @@ pub(super) fn mint(options: &Options, sources: &Sources) -> Result<ExitCode, Fai
     };
     let clock = Clock::system();
     let minted = auth::mint(&config, &token, &clock).map_err(Failure::usage)?;
-    // A user id of a hundred names would be the first to see what the gateway refuses.
-    Auth::new(&config)
-        .verify(&minted, &clock)
-        .map_err(Failure::usage)?;
+    // Better told here than by the gateway.
+    Auth::new(&config).verify(&minted, &clock).map_err(Failure::usage)?;
     print(&format!("{minted}\n"));
     Ok(ExitCode::SUCCESS)
 }

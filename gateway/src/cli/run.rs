@@ -28,14 +28,11 @@ async fn serve(config: Config) -> Result<ExitCode, Failure> {
     let handle = lifecycle.handle();
     let drain_deadline = config.shutdown.drain_deadline;
     if let Err(error) = server::run(config, &handle).await {
+        tracing::error!(%error, "failed to start");
         // What was started before it failed ends in order.
         handle.stop_now();
         lifecycle.run(drain_deadline).await;
-        let code = error.exit_code();
-        return Err(Failure {
-            code,
-            text: format!("failed to start: {error}"),
-        });
+        return Ok(ExitCode::from(error.exit_code()));
     }
     Ok(lifecycle.run(drain_deadline).await)
 }

@@ -43,7 +43,7 @@ impl From<AppendError> for Rejection {
 pub(super) async fn authorized(app: &App, actor: &Actor, append: &Append) -> Result<Appended, Rejection> {
     let mut append = append.clone();
     for _ in 0..ATTEMPTS {
-        append.acl = app.membership.may_write(actor.user_id()?, &append.conversation).await?;
+        append.acl = app.membership.authorize(actor.user_id()?, &append.conversation).await?;
         match place(app, &append).await? {
             Appended::Reauthorize(_) => app.membership.forget(&append.conversation),
             Appended::Overloaded => return Err(Rejection::new(Code::Overloaded).after(OVERLOAD_RETRY)),

@@ -104,9 +104,7 @@ pub async fn remove_participant(
 
 async fn announce(app: &App, conversation: &ConversationId, change: Change) -> Result<bool, Rejection> {
     match change {
-        Change::NoConversation => {
-            Err(Rejection::with(Code::NotFound, "there is no such conversation"))
-        }
+        Change::NoConversation => Err(Rejection::with(Code::NotFound, "there is no such conversation")),
         // Even what changed nothing may find the event of a crashed gateway's change.
         Change::Nothing | Change::Done => {
             flush(app, conversation).await?;

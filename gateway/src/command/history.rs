@@ -20,7 +20,10 @@ pub(super) fn apply(app: &App, actor: &Actor, history: History, answer: Answer) 
         Some(socket) => match socket.queries.clone().try_acquire_owned() {
             Ok(permit) => Some(permit),
             Err(_) => {
-                return answer(Err(Rejection::with(Code::Overloaded, "too many queries of this socket at once")));
+                return answer(Err(Rejection::with(
+                    Code::Overloaded,
+                    "too many queries of this socket at once",
+                )));
             }
         },
         None => None,
@@ -35,7 +38,7 @@ pub(super) fn apply(app: &App, actor: &Actor, history: History, answer: Answer) 
 
 async fn read(app: &App, actor: &Actor, history: &History) -> Result<Value, Rejection> {
     if !(actor.service && actor.profile.is_none()) {
-        app.membership.may_read(actor.user_id()?, &history.conversation).await?;
+        app.membership.authorize(actor.user_id()?, &history.conversation).await?;
     }
     // The log first: what it has no longer by then was in Postgres before.
     let logged = app

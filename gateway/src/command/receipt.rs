@@ -9,19 +9,20 @@ use parlance_domain::{
     version::Seq,
 };
 
-use super::{Actor, Answer, failed};
+use super::{Actor, Answer, failed, receipts::Step};
 use crate::app::App;
 
 pub(super) async fn apply(app: &App, actor: &Actor, receipt: Receipt, answer: Answer) {
-    match target(app, actor, &receipt).await {
-        Ok((conversation, seq)) => match actor.user_id() {
-            Ok(user) => {
-                app.receipts.advance(conversation, user.clone(), receipt.kind, seq, actor.origin(), answer);
-            }
-            Err(rejection) => answer(Err(rejection)),
-        },
+    match step(app, actor, &receipt).await {
+        Ok(step) => app.receipts.advance(step, answer),
         Err(rejection) => answer(Err(rejection)),
     }
+}
+
+async fn step(app: &App, actor: &Actor, receipt: &Receipt) -> Result<Step, Rejection> {
+    let user = actor.user_id()?.clone();
+    let (conversation, seq) = target(app, actor, receipt).await?;
+    Ok(Step { conversation, user, kind: receipt.kind, seq, origin: actor.origin() })
 }
 
 /// Which conversation, and how far.
@@ -31,12 +32,13 @@ async fn target(app: &App, actor: &Actor, receipt: &Receipt) -> Result<(Conversa
         (ReceiptTarget::Seq(_), None) => return Err(Rejection::invalid("conversation", "is missing")),
         (ReceiptTarget::Messages(ids), named) => newest(app, ids, named.as_ref()).await?,
     };
-    app.membership.may_read(actor.user_id()?, &conversation).await?;
+    app.membership.authorize(actor.user_id()?, &conversation).await?;
     let head = app.broker.state(&conversation).await.map_err(|error| failed("read a state", &error))?;
     let head = match head {
         Some(state) => state.heads.seq,
         None => {
-            let stored = app.store.heads(&conversation).await.map_err(|error| failed("read heads", &error))?;
+            let stored =
+                app.store.heads(&conversation).await.map_err(|error| failed("read heads", &error))?;
             stored.unwrap_or_default().seq
         }
     };

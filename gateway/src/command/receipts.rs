@@ -46,23 +46,26 @@ struct Moved {
     answers: Vec<Answer>,
 }
 
+/// How far a user's cursor moves.
+pub(super) struct Step {
+    pub(super) conversation: ConversationId,
+    pub(super) user: UserId,
+    pub(super) kind: ReceiptKind,
+    pub(super) seq: Seq,
+    /// The connection that moves it.
+    pub(super) origin: Option<SessionId>,
+}
+
 impl Receipts {
     /// Moves a cursor; the command is answered when that is in the stream.
-    pub(super) fn advance(
-        &self,
-        conversation: ConversationId,
-        user: UserId,
-        kind: ReceiptKind,
-        seq: Seq,
-        origin: Option<SessionId>,
-        answer: Answer,
-    ) {
+    pub(super) fn advance(&self, step: Step, answer: Answer) {
         let mut gathered = self.lock();
         if gathered.waiting >= MAX_WAITING {
             drop(gathered);
             return answer(Err(Code::Overloaded.into()));
         }
         gathered.waiting += 1;
+        let Step { conversation, user, kind, seq, origin } = step;
         let moved = gathered.conversations.entry(conversation).or_default();
         let cursor = moved.cursors.entry(user.clone()).or_insert_with(|| Cursor::start(user));
         cursor.advance(kind, seq);

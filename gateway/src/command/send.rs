@@ -8,7 +8,7 @@ use parlance_domain::{
     command::SendMessage,
     entry::Header,
     event::EventKind,
-    id::{ClientId, MessageId},
+    id::{ClientId, ConversationId, MessageId},
     message::{Message, MessageBody},
     rejection::Rejection,
 };
@@ -39,14 +39,11 @@ pub(super) async fn apply(app: &App, actor: &Actor, send: SendMessage) -> Result
         origin: actor.origin(),
         acl: None,
         once: Once { key: once, keep, mark: id.to_string() },
-        object: Some(Object {
-            id,
-            fields: vec![("sender", body.sender.id.to_string())],
-        }),
+        object: Some(Object { id, fields: vec![("sender", body.sender.id.to_string())] }),
     };
     let message = match append::authorized(app, actor, &append).await? {
-        Appended::Before { mark, header } => first(app, &append, &mark, header).await?,
-        Appended::Now(header) => message(append, header, body),
+        Appended::Before { mark, header } => first(app, &append, &mark, &header).await?,
+        Appended::Now(header) => message(append.conversation, &header, body),
         Appended::Reauthorize(_) | Appended::Overloaded => {
             return Err(internal("an append ended without a place"));
         }
@@ -59,9 +56,9 @@ fn own_client_id(id: MessageId) -> Result<ClientId, Rejection> {
     ClientId::new(id.to_string()).map_err(|error| failed("name a message", &error))
 }
 
-fn message(append: Append, header: Header, body: MessageBody) -> Message {
+fn message(conversation: ConversationId, header: &Header, body: MessageBody) -> Message {
     Message {
-        conversation: append.conversation,
+        conversation,
         seq: header.seq,
         version: header.version,
         created_rev: header.version.rev,
@@ -71,7 +68,7 @@ fn message(append: Append, header: Header, body: MessageBody) -> Message {
 }
 
 /// The message that a repeated command made the first time: in the hot log while it is new, then in Postgres.
-async fn first(app: &App, append: &Append, mark: &str, header: Header) -> Result<Message, Rejection> {
+async fn first(app: &App, append: &Append, mark: &str, header: &Header) -> Result<Message, Rejection> {
     let id: MessageId = mark.parse().map_err(|error| failed("read a kept reply", &error))?;
     let log = app
         .broker

@@ -20,7 +20,7 @@ pub(super) async fn apply(
     state: TypingState,
 ) -> Result<Value, Rejection> {
     let user = actor.profile()?.clone();
-    app.membership.may_read(&user.id, &conversation).await?;
+    app.membership.authorize(&user.id, &conversation).await?;
     let kind = match state {
         TypingState::Started => EventKind::TypingStarted,
         TypingState::Stopped => EventKind::TypingStopped,

@@ -33,11 +33,9 @@ const AUDIENCE: Setting = Setting::new(
     "auth.audience",
     "Accepted audiences: a token's `aud` must have one of them. Without any it is not looked at.",
 );
-const LEEWAY: Setting = Setting::new(
-    "auth.leeway",
-    "How far the clocks of who signs tokens and of the gateway may be apart.",
-)
-.default("10s");
+const LEEWAY: Setting =
+    Setting::new("auth.leeway", "How far the clocks of who signs tokens and of the gateway may be apart.")
+        .default("10s");
 const REQUIRE_EXP: Setting = Setting::new(
     "auth.require_exp",
     "Whether a token without `exp` is refused. One that is accepted never ends.",
@@ -49,21 +47,17 @@ const USER_CLAIMS: Setting = Setting::new(
      object: `user.id`.",
 )
 .default("sub,userId,user_id,id");
-const NAME_CLAIMS: Setting = Setting::new(
-    "auth.name_claims",
-    "Claims with the user's name; the first that is there counts.",
-)
-.default("name,username");
+const NAME_CLAIMS: Setting =
+    Setting::new("auth.name_claims", "Claims with the user's name; the first that is there counts.")
+        .default("name,username");
 const AVATAR_CLAIMS: Setting = Setting::new(
     "auth.avatar_claims",
     "Claims with the address of the user's picture; the first that is there counts.",
 )
 .default("avatar,picture");
-const ROLE_CLAIMS: Setting = Setting::new(
-    "auth.role_claims",
-    "Claims with the user's role; the first that is there counts.",
-)
-.default("role");
+const ROLE_CLAIMS: Setting =
+    Setting::new("auth.role_claims", "Claims with the user's role; the first that is there counts.")
+        .default("role");
 const SERVICE_KEYS: Setting = Setting::new(
     "auth.service_keys",
     "Keys with which backends use REST and act for users, each of at least 16 bytes. Without any, REST takes only \
@@ -137,20 +131,13 @@ impl AuthSection {
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, Invalid> {
         let names = || parse::list(parse::text(1..=MOST_NAME_BYTES));
         let jwt_secret = reader.require(&JWT_SECRET, parse::secret(LEAST_SECRET_BYTES));
-        let jwt_previous_secrets = reader.optional(
-            &JWT_PREVIOUS_SECRETS,
-            parse::list(parse::secret(LEAST_SECRET_BYTES)),
-        );
-        let algorithms = reader.require(
-            &ALGORITHMS,
-            at_least_one(parse::list(parse::word(Algorithm::WORDS))),
-        );
+        let jwt_previous_secrets =
+            reader.optional(&JWT_PREVIOUS_SECRETS, parse::list(parse::secret(LEAST_SECRET_BYTES)));
+        let algorithms =
+            reader.require(&ALGORITHMS, at_least_one(parse::list(parse::word(Algorithm::WORDS))));
         let issuer = reader.optional(&ISSUER, names());
         let audience = reader.optional(&AUDIENCE, names());
-        let leeway = reader.require(
-            &LEEWAY,
-            parse::duration(Duration::ZERO..=Duration::from_secs(300)),
-        );
+        let leeway = reader.require(&LEEWAY, parse::duration(Duration::ZERO..=Duration::from_secs(300)));
         let require_exp = reader.require(&REQUIRE_EXP, parse::boolean());
         let user_claims = reader.require(&USER_CLAIMS, at_least_one(names()));
         let name_claims = reader.require(&NAME_CLAIMS, names());
@@ -180,10 +167,7 @@ impl AuthSection {
     pub fn warnings(&self) -> Vec<&'static str> {
         let mut warnings = Vec::new();
         let secrets = std::iter::once(&self.jwt_secret).chain(&self.jwt_previous_secrets);
-        if secrets
-            .map(Secret::expose)
-            .any(|secret| secret.len() < ADVISED_SECRET_BYTES)
-        {
+        if secrets.map(Secret::expose).any(|secret| secret.len() < ADVISED_SECRET_BYTES) {
             warnings.push(
                 "a secret that tokens are signed with has fewer than 32 bytes: who has one token can try to guess it",
             );
@@ -207,10 +191,7 @@ fn at_least_one<T>(
 /// A cookie's name has the characters of a token (RFC 6265, 4.1.1; RFC 9110, 5.6.2).
 fn cookie_name(raw: &Raw) -> Result<String, Problem> {
     let name = parse::text(1..=MOST_NAME_BYTES)(raw)?;
-    if name
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
-    {
+    if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)) {
         return Ok(name);
     }
     Err(Problem::new("is not the name of a cookie")

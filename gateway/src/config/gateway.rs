@@ -12,11 +12,9 @@ const POLICY: Setting = Setting::new(
      authenticated user; conversations appear when they are used).",
 )
 .default("members");
-const DIALECT: Setting = Setting::new(
-    "gateway.dialect",
-    "The dialect of a client that connects to `/` and says nothing else.",
-)
-.default("native");
+const DIALECT: Setting =
+    Setting::new("gateway.dialect", "The dialect of a client that connects to `/` and says nothing else.")
+        .default("native");
 const DIALECTS_FOLDER: Setting = Setting::new(
     "gateway.dialects_folder",
     "A folder whose `*.toml` files are dialects too, beside those that are built in.",
@@ -57,14 +55,8 @@ pub struct GatewaySection {
 
 impl GatewaySection {
     /// What can be set here.
-    pub const SETTINGS: &'static [Setting] = &[
-        POLICY,
-        DIALECT,
-        DIALECTS_FOLDER,
-        DISPATCH_WORKERS,
-        COMPARE_INTERVAL,
-        RECEIPTS_INTERVAL,
-    ];
+    pub const SETTINGS: &'static [Setting] =
+        &[POLICY, DIALECT, DIALECTS_FOLDER, DISPATCH_WORKERS, COMPARE_INTERVAL, RECEIPTS_INTERVAL];
 
     /// Reads the section.
     ///
@@ -100,7 +92,5 @@ fn folder(raw: &Raw) -> Result<PathBuf, Problem> {
 }
 
 fn cores() -> usize {
-    thread::available_parallelism()
-        .map_or(1, NonZeroUsize::get)
-        .min(MOST_WORKERS)
+    thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MOST_WORKERS)
 }

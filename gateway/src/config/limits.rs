@@ -7,11 +7,9 @@ const EVENTS_PER_SECOND: Setting = Setting::new(
     "How many events a socket may send in a second, in the long run. Those beyond it are answered `rate_limited`.",
 )
 .default("10");
-const EVENTS_BURST: Setting = Setting::new(
-    "limits.events_burst",
-    "How many events a socket may send at once after a pause.",
-)
-.default("20");
+const EVENTS_BURST: Setting =
+    Setting::new("limits.events_burst", "How many events a socket may send at once after a pause.")
+        .default("20");
 const JOINED_CONVERSATIONS: Setting = Setting::new(
     "limits.joined_conversations",
     "How many conversations a socket may have joined at the same time.",
@@ -23,21 +21,17 @@ const INGEST_ENTRIES: Setting = Setting::new(
      `overloaded`.",
 )
 .default("200000");
-const INGEST_BYTES: Setting = Setting::new(
-    "limits.ingest_bytes",
-    "How many bytes of such events may wait in one partition.",
-)
-.default("64MiB");
+const INGEST_BYTES: Setting =
+    Setting::new("limits.ingest_bytes", "How many bytes of such events may wait in one partition.")
+        .default("64MiB");
 const RECEIPTS_ENTRIES: Setting = Setting::new(
     "limits.receipts_entries",
     "How many receipts may wait in one partition of Redis to be persisted.",
 )
 .default("200000");
-const RECEIPTS_BYTES: Setting = Setting::new(
-    "limits.receipts_bytes",
-    "How many bytes of receipts may wait in one partition.",
-)
-.default("32MiB");
+const RECEIPTS_BYTES: Setting =
+    Setting::new("limits.receipts_bytes", "How many bytes of receipts may wait in one partition.")
+        .default("32MiB");
 
 /// How much is too much.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,12 +11,9 @@ use crate::{
 const HOST: Setting = Setting::new("server.host", "Where Socket.IO and REST are listened for.")
     .default("0.0.0.0")
     .env(well_known::HOST);
-const PORT: Setting = Setting::new(
-    "server.port",
-    "The port for Socket.IO and REST; 0 picks a free one.",
-)
-.default("3000")
-.env(well_known::PORT);
+const PORT: Setting = Setting::new("server.port", "The port for Socket.IO and REST; 0 picks a free one.")
+    .default("3000")
+    .env(well_known::PORT);
 const ORIGINS: Setting = Setting::new(
     "server.origins",
     "The origins of the web pages that may connect, such as `https://app.example.com`, or `*` for every page. \
@@ -24,11 +21,9 @@ const ORIGINS: Setting = Setting::new(
 )
 .default("*")
 .env(well_known::CLIENT_URL);
-const SOCKET_PATH: Setting = Setting::new(
-    "server.socket_path",
-    "The path of Socket.IO, as clients have it in their option `path`.",
-)
-.default("/socket.io");
+const SOCKET_PATH: Setting =
+    Setting::new("server.socket_path", "The path of Socket.IO, as clients have it in their option `path`.")
+        .default("/socket.io");
 const TRUSTED_HOPS: Setting = Setting::new(
     "server.trusted_hops",
     "How many reverse proxies of yours stand in front. That many entries of `X-Forwarded-For`, counted from the \
@@ -94,10 +89,7 @@ fn origin(raw: &Raw) -> Result<String, Problem> {
             .hint("write a scheme, a host and perhaps a port: https://app.example.com, http://localhost:5173")
     };
     let url = Url::parse(text).map_err(|_| problem())?;
-    let host = url
-        .host_str()
-        .filter(|host| !host.is_empty())
-        .ok_or_else(problem)?;
+    let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(problem)?;
     let more = !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some();
     if more || !url.username().is_empty() || url.password().is_some() {
         return Err(problem());

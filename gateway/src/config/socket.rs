@@ -6,11 +6,9 @@ use parlance_chassis::config::{Invalid, Problem, Raw, Reader, Setting, parse};
 
 const PING_INTERVAL: Setting =
     Setting::new("socket.ping_interval", "Time between two pings of the server.").default("25s");
-const PING_TIMEOUT: Setting = Setting::new(
-    "socket.ping_timeout",
-    "How long a client's pong may take before its connection ends.",
-)
-.default("60s");
+const PING_TIMEOUT: Setting =
+    Setting::new("socket.ping_timeout", "How long a client's pong may take before its connection ends.")
+        .default("60s");
 const CONNECT_TIMEOUT: Setting = Setting::new(
     "socket.connect_timeout",
     "How long a connection may stay without being connected to a namespace.",
@@ -51,14 +49,8 @@ pub struct SocketSection {
 
 impl SocketSection {
     /// What can be set here.
-    pub const SETTINGS: &'static [Setting] = &[
-        PING_INTERVAL,
-        PING_TIMEOUT,
-        CONNECT_TIMEOUT,
-        MAX_PAYLOAD,
-        SLOW_READER_DEADLINE,
-        SLOW_READER_BYTES,
-    ];
+    pub const SETTINGS: &'static [Setting] =
+        &[PING_INTERVAL, PING_TIMEOUT, CONNECT_TIMEOUT, MAX_PAYLOAD, SLOW_READER_DEADLINE, SLOW_READER_BYTES];
 
     /// Reads the section.
     ///

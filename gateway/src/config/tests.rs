@@ -44,26 +44,17 @@ fn urls_and_the_secret_are_all_that_must_be_set() {
     let seconds =
         [socket.ping_interval, socket.ping_timeout, socket.connect_timeout].map(|time| time.as_secs());
     assert_eq!(seconds, [25, 60, 45]);
-    assert_eq!(
-        (socket.slow_reader_deadline, socket.slow_reader_bytes),
-        (Duration::from_secs(8), 4 << 20)
-    );
+    assert_eq!((socket.slow_reader_deadline, socket.slow_reader_bytes), (Duration::from_secs(8), 4 << 20));
     assert_eq!(config.auth.user_claims, ["sub", "userId", "user_id", "id"]);
     assert!(config.auth.require_exp && config.auth.service_keys.is_empty());
     assert_eq!(config.gateway.policy, Policy::Members);
     assert!(config.gateway.dispatch_workers >= 1);
-    assert_eq!(
-        (config.limits.events_per_second, config.limits.events_burst),
-        (10, 20)
-    );
+    assert_eq!((config.limits.events_per_second, config.limits.events_burst), (10, 20));
     assert!(config.warnings().is_empty());
 
     let nothing = Sources::new(None, Environment::default());
     let missing = Config::from_sources(&nothing).unwrap_err();
-    assert_eq!(
-        keys_of(&missing),
-        ["auth.jwt_secret", "redis.url", "postgres.url"]
-    );
+    assert_eq!(keys_of(&missing), ["auth.jwt_secret", "redis.url", "postgres.url"]);
 }
 
 #[test]
@@ -94,38 +85,23 @@ fn every_mistake_is_told_at_once() {
     let told = errors.to_string();
     assert!(!told.contains("hunter"), "{told}");
     assert!(told.contains("did you mean server.port?"), "{told}");
-    assert!(
-        told.contains("did you mean PARLANCE__LIMITS__EVENTS_PER_SECOND?"),
-        "{told}"
-    );
+    assert!(told.contains("did you mean PARLANCE__LIMITS__EVENTS_PER_SECOND?"), "{told}");
 }
 
 #[test]
 fn well_known_names_are_taken_and_two_may_not_differ() {
-    let taken = config(&[
-        ("SOCKET_PORT", "4000"),
-        ("HOST", "127.0.0.1"),
-        ("FRONTEND_URL", "http://localhost:5173/"),
-    ]);
+    let taken =
+        config(&[("SOCKET_PORT", "4000"), ("HOST", "127.0.0.1"), ("FRONTEND_URL", "http://localhost:5173/")]);
     let server = taken.unwrap().server;
     assert_eq!((server.host.as_str(), server.port), ("127.0.0.1", 4000));
-    assert_eq!(
-        server.origins,
-        Origins::List(vec!["http://localhost:5173".to_owned()])
-    );
+    assert_eq!(server.origins, Origins::List(vec!["http://localhost:5173".to_owned()]));
     for (one, other) in [
         (("PORT", "4000"), ("SOCKET_IO_PORT", "4001")),
-        (
-            ("CLIENT_URL", "https://a.example"),
-            ("SOCKET_IO_CORS_ORIGIN", "https://b.example"),
-        ),
+        (("CLIENT_URL", "https://a.example"), ("SOCKET_IO_CORS_ORIGIN", "https://b.example")),
         (("PARLANCE__SERVER__HOST", "h1"), ("HOST", "h2")),
     ] {
         let told = refused(&[one, other]);
-        assert!(
-            told.starts_with("1 mistake in") && told.contains(one.0) && told.contains(other.0),
-            "{told}"
-        );
+        assert!(told.starts_with("1 mistake in") && told.contains(one.0) && told.contains(other.0), "{told}");
         assert!(config(&[one, (other.0, one.1)]).is_ok(), "{one:?}");
     }
     let told = refused(&[("JWT_ACCESS_SECRET_KEY", "another secret, hunter2")]);
@@ -155,10 +131,7 @@ fn values_out_of_bounds_are_refused() {
         ("PARLANCE__LIMITS__INGEST_BYTES", "1MiB"),
     ] {
         let told = refused(&[(name, value)]);
-        assert!(
-            told.starts_with("1 mistake in") && told.contains(&format!("(env:{name})")),
-            "{told}"
-        );
+        assert!(told.starts_with("1 mistake in") && told.contains(&format!("(env:{name})")), "{told}");
     }
 }
 
@@ -167,24 +140,12 @@ fn origins_are_what_browsers_send() {
     let origins = |text: &str| config(&[("CLIENT_URL", text)]).map(|config| config.server.origins);
     let listed =
         origins("https://App.example.com, http://localhost:80/,capacitor://localhost,https://[::1]:8443");
-    let expected = [
-        "https://app.example.com",
-        "http://localhost",
-        "capacitor://localhost",
-        "https://[::1]:8443",
-    ];
-    assert_eq!(
-        listed.unwrap(),
-        Origins::List(expected.map(str::to_owned).to_vec())
-    );
-    for wrong in [
-        ",",
-        "*,https://a.example",
-        "a.example",
-        "https://",
-        "https://a.example/x",
-        "https://u@a.example",
-    ] {
+    let expected =
+        ["https://app.example.com", "http://localhost", "capacitor://localhost", "https://[::1]:8443"];
+    assert_eq!(listed.unwrap(), Origins::List(expected.map(str::to_owned).to_vec()));
+    for wrong in
+        [",", "*,https://a.example", "a.example", "https://", "https://a.example/x", "https://u@a.example"]
+    {
         assert!(origins(wrong).is_err(), "{wrong}");
     }
 }
@@ -205,10 +166,8 @@ fn a_short_secret_is_warned_of() {
 
 #[test]
 fn neither_a_config_nor_its_mistakes_show_secrets() {
-    let shown = format!(
-        "{:?}",
-        config(&[("PARLANCE__AUTH__SERVICE_KEYS", "hunter2hunter2hunter2")]).unwrap()
-    );
+    let shown =
+        format!("{:?}", config(&[("PARLANCE__AUTH__SERVICE_KEYS", "hunter2hunter2hunter2")]).unwrap());
     for secret in ["thirty-two", "hunter2", "u:p@h"] {
         assert!(!shown.contains(secret), "{shown}");
     }

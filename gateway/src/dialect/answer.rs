@@ -71,8 +71,7 @@ impl Dialect {
 
     /// The events that tell one socket of a fault that answers no command of its.
     pub fn error(&self, rejection: &Rejection) -> Vec<Frame> {
-        self.fail(&self.failure, rejection, None, &Map::new(), false)
-            .emits
+        self.fail(&self.failure, rejection, None, &Map::new(), false).emits
     }
 
     fn fail(
@@ -93,9 +92,7 @@ impl Failure {
     /// What the templates of a failure are filled from.
     fn view(&self, rejection: &Rejection, event: Option<&str>) -> Value {
         let code = rejection.code;
-        let wait = rejection
-            .retry_after
-            .map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        let wait = rejection.retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
         json!({
             "code": chosen(&self.codes, code).unwrap_or_else(|| code.as_str()),
             "message": chosen(&self.texts, code).unwrap_or(&rejection.message),
@@ -125,9 +122,6 @@ impl Form {
             })
             .collect();
         let ack = || render(&self.ack, data).unwrap_or_else(|| RawValue::NULL.to_owned());
-        Answer {
-            ack: has_ack.then(ack),
-            emits,
-        }
+        Answer { ack: has_ack.then(ack), emits }
     }
 }

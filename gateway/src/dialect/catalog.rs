@@ -45,11 +45,7 @@ impl Dialects {
             }
         }
         let catalog = Catalog::new(&dialects, default, &mut mistakes);
-        if mistakes.is_empty() {
-            Ok(Self(Arc::new(catalog)))
-        } else {
-            Err(mistakes)
-        }
+        if mistakes.is_empty() { Ok(Self(Arc::new(catalog))) } else { Err(mistakes) }
     }
 
     /// All of them, in the order of their indices.
@@ -80,9 +76,7 @@ impl Dialects {
 
     /// The Socket.IO paths beside the usual one.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
-        self.iter()
-            .flat_map(|dialect| dialect.paths())
-            .map(String::as_str)
+        self.iter().flat_map(|dialect| dialect.paths()).map(String::as_str)
     }
 
     /// The dialect of a handshake. A namespace other than `/` decides alone; in `/` the query's `dialect` does,
@@ -125,10 +119,7 @@ impl Catalog {
                 file: String::from("configuration"),
                 key: String::from("default dialect"),
                 problem: format!("there is no dialect `{default}`"),
-                hint: Some(super::mistake::did_you_mean(
-                    default,
-                    by_name.keys().map(String::as_str),
-                )),
+                hint: Some(super::mistake::did_you_mean(default, by_name.keys().map(String::as_str))),
             });
         }
         Self {

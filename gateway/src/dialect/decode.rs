@@ -75,11 +75,7 @@ impl Dialect {
             return Decoded {
                 call: Call {
                     rule: None,
-                    event: event
-                        .chars()
-                        .take(MAX_UNKNOWN_EVENT_CHARS)
-                        .collect::<String>()
-                        .into(),
+                    event: event.chars().take(MAX_UNKNOWN_EVENT_CHARS).collect::<String>().into(),
                     request: Map::new(),
                 },
                 command: Err(Code::UnknownEvent.into()),
@@ -89,16 +85,10 @@ impl Dialect {
             .iter()
             .filter_map(|id| self.rules.get(id.0).map(|rule| (*id, rule)))
             .find(|(_, rule)| rule.fits(&arguments));
-        let mut call = Call {
-            rule: fitting.map(|(id, _)| id),
-            event: Arc::clone(event),
-            request: Map::new(),
-        };
+        let mut call =
+            Call { rule: fitting.map(|(id, _)| id), event: Arc::clone(event), request: Map::new() };
         let command = match fitting {
-            None => Err(Rejection::with(
-                Code::InvalidPayload,
-                "the arguments fit no form of this event",
-            )),
+            None => Err(Rejection::with(Code::InvalidPayload, "the arguments fit no form of this event")),
             Some((_, rule)) => {
                 let fields = rule.fields(&mut arguments, &self.notation);
                 call.request = rule.repeated(&fields);
@@ -127,10 +117,7 @@ impl Rule {
     }
 
     fn repeated(&self, fields: &Map<String, Value>) -> Map<String, Value> {
-        self.repeated
-            .iter()
-            .filter_map(|name| Some((name.clone(), fields.get(name)?.clone())))
-            .collect()
+        self.repeated.iter().filter_map(|name| Some((name.clone(), fields.get(name)?.clone()))).collect()
     }
 }
 
@@ -140,27 +127,18 @@ impl FieldRule {
     fn find(&self, arguments: &mut [Value], notation: &Notation, copy: bool) -> Option<Value> {
         let there = |path: &&ArgumentPath| path.find(arguments).is_some();
         let fits = |path: &&ArgumentPath| {
-            path.find(arguments)
-                .is_some_and(|value| self.takes(path, value, notation))
+            path.find(arguments).is_some_and(|value| self.takes(path, value, notation))
         };
         let path = match self.paths.as_slice() {
             [only] => only,
             several => several.iter().find(fits).or_else(|| several.iter().find(there))?,
         };
-        let value = if copy {
-            path.find(arguments).cloned()
-        } else {
-            path.take(arguments)
-        }?;
+        let value = if copy { path.find(arguments).cloned() } else { path.take(arguments) }?;
         let value = match self.shape {
             Shape::Conversation => notation.conversations.read(value),
             _ => value,
         };
-        Some(if path.is_listed() {
-            Value::Array(vec![value])
-        } else {
-            value
-        })
+        Some(if path.is_listed() { Value::Array(vec![value]) } else { value })
     }
 
     fn takes(&self, path: &ArgumentPath, value: &Value, notation: &Notation) -> bool {
@@ -188,10 +166,7 @@ pub(super) fn fits(shape: Shape, value: &Value, notation: &Notation) -> bool {
 /// Binary data stands in the arguments as `{"_placeholder":true,"num":0}`; no command takes any.
 fn refuse_binary(fields: &Map<String, Value>) -> Result<(), Rejection> {
     match fields.iter().find(|(_, value)| has_binary(value)) {
-        Some((name, _)) => Err(Rejection::invalid(
-            name,
-            "has binary data, which no command takes",
-        )),
+        Some((name, _)) => Err(Rejection::invalid(name, "has binary data, which no command takes")),
         None => Ok(()),
     }
 }

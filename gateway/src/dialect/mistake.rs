@@ -38,10 +38,7 @@ pub(super) struct Mistakes {
 
 impl Mistakes {
     pub(super) fn of(file: &str) -> Self {
-        Self {
-            file: file.to_owned(),
-            found: RefCell::default(),
-        }
+        Self { file: file.to_owned(), found: RefCell::default() }
     }
 
     pub(super) fn add(&self, key: &str, problem: impl Into<String>) {
@@ -53,12 +50,7 @@ impl Mistakes {
     }
 
     fn push(&self, key: &str, problem: String, hint: Option<String>) {
-        self.found.borrow_mut().push(Mistake {
-            file: self.file.clone(),
-            key: key.to_owned(),
-            problem,
-            hint,
-        });
+        self.found.borrow_mut().push(Mistake { file: self.file.clone(), key: key.to_owned(), problem, hint });
     }
 
     pub(super) fn count(&self) -> usize {
@@ -94,9 +86,7 @@ fn distance(a: &str, b: &str) -> usize {
         let mut left = i + 1;
         let mut next = vec![left];
         for (to, above) in b.iter().zip(row.iter().skip(1)) {
-            left = (diagonal + usize::from(from != *to))
-                .min(*above + 1)
-                .min(left + 1);
+            left = (diagonal + usize::from(from != *to)).min(*above + 1).min(left + 1);
             diagonal = *above;
             next.push(left);
         }
@@ -111,24 +101,14 @@ mod tests {
 
     #[test]
     fn distances_are_those_of_levenshtein() {
-        for (a, b, expected) in [
-            ("", "abc", 3),
-            ("kitten", "sitting", 3),
-            ("contnet", "content", 2),
-        ] {
+        for (a, b, expected) in [("", "abc", 3), ("kitten", "sitting", 3), ("contnet", "content", 2)] {
             assert_eq!(distance(a, b), expected, "{a} {b}");
         }
     }
 
     #[test]
     fn a_hint_names_the_nearest_word_or_all() {
-        assert_eq!(
-            did_you_mean("contnet", ["type", "content"]),
-            "did you mean `content`?"
-        );
-        assert_eq!(
-            did_you_mean("zzzzzz", ["type", "content"]),
-            "it is one of type, content"
-        );
+        assert_eq!(did_you_mean("contnet", ["type", "content"]), "did you mean `content`?");
+        assert_eq!(did_you_mean("zzzzzz", ["type", "content"]), "it is one of type, content");
     }
 }

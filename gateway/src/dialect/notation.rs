@@ -122,21 +122,13 @@ pub(super) struct Written<'a> {
 impl<'a> Written<'a> {
     /// A field of this value.
     pub(super) fn field(&self, name: &str, value: &'a Value) -> Self {
-        Self {
-            value,
-            shape: self.shape.field(name).unwrap_or(Shape::Json),
-            notation: self.notation,
-        }
+        Self { value, shape: self.shape.field(name).unwrap_or(Shape::Json), notation: self.notation }
     }
 }
 
 impl Serialize for Written<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self {
-            value,
-            shape,
-            notation,
-        } = *self;
+        let Self { value, shape, notation } = *self;
         if notation.is_canonical() {
             return value.serialize(serializer);
         }
@@ -156,11 +148,7 @@ impl Serialize for Written<'_> {
             (Shape::List(shape), Value::Array(items)) => {
                 let mut list = serializer.serialize_seq(Some(items.len()))?;
                 for value in items {
-                    list.serialize_element(&Written {
-                        value,
-                        shape: *shape,
-                        notation,
-                    })?;
+                    list.serialize_element(&Written { value, shape: *shape, notation })?;
                 }
                 list.end()
             }
@@ -176,10 +164,7 @@ mod tests {
     use serde_json::json;
 
     fn form(number: bool, prefix: &str) -> IdForm {
-        IdForm {
-            number,
-            prefix: prefix.to_owned(),
-        }
+        IdForm { number, prefix: prefix.to_owned() }
     }
 
     #[test]

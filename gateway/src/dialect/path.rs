@@ -40,17 +40,12 @@ impl ArgumentPath {
                 (argument(number)?, keys)
             }
         };
-        let keys: Vec<String> = keys
-            .map(|keys| keys.split('.').map(str::to_owned).collect())
-            .unwrap_or_default();
+        let keys: Vec<String> =
+            keys.map(|keys| keys.split('.').map(str::to_owned).collect()).unwrap_or_default();
         if keys.iter().any(String::is_empty) {
             return Err(format!("`{text}` has an empty name in it"));
         }
-        Ok(Self {
-            argument,
-            keys,
-            listed,
-        })
+        Ok(Self { argument, keys, listed })
     }
 
     /// What stands there; `null` counts as nothing.
@@ -88,9 +83,7 @@ fn argument(number: &str) -> Result<usize, String> {
     }
     match number.parse::<usize>() {
         Ok(place @ 1..=MAX_ARGUMENTS) if number.bytes().all(|byte| byte.is_ascii_digit()) => Ok(place - 1),
-        _ => Err(format!(
-            "`${number}` is no argument; they are $1 to ${MAX_ARGUMENTS}"
-        )),
+        _ => Err(format!("`${number}` is no argument; they are $1 to ${MAX_ARGUMENTS}")),
     }
 }
 
@@ -120,11 +113,8 @@ mod tests {
 
     #[test]
     fn overlapping_paths_are_recognised() {
-        let overlap = |a: &str, b: &str| {
-            ArgumentPath::parse(a)
-                .unwrap()
-                .overlaps(&ArgumentPath::parse(b).unwrap())
-        };
+        let overlap =
+            |a: &str, b: &str| ArgumentPath::parse(a).unwrap().overlaps(&ArgumentPath::parse(b).unwrap());
         assert!(overlap("$", "a"));
         assert!(overlap("a", "a.b"));
         assert!(!overlap("a.c", "a.b"));

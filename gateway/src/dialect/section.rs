@@ -15,12 +15,7 @@ pub(super) struct Section<'m> {
 
 impl<'m> Section<'m> {
     pub(super) fn new(key: impl Into<String>, table: Table, mistakes: &'m Mistakes) -> Self {
-        Self {
-            key: key.into(),
-            table,
-            asked: Vec::new(),
-            mistakes,
-        }
+        Self { key: key.into(), table, asked: Vec::new(), mistakes }
     }
 
     /// The path of the section itself.
@@ -76,11 +71,7 @@ impl<'m> Section<'m> {
             _ => None,
         };
         texts.unwrap_or_else(|| {
-            self.mistakes.add_with_hint(
-                &self.key(name),
-                "is no list of texts",
-                format!("{name} = [\"…\"]"),
-            );
+            self.mistakes.add_with_hint(&self.key(name), "is no list of texts", format!("{name} = [\"…\"]"));
             Vec::new()
         })
     }
@@ -139,17 +130,12 @@ impl<'m> Section<'m> {
     pub(super) fn finish(self) {
         for name in self.table.keys() {
             let hint = did_you_mean(name, self.asked.iter().copied());
-            self.mistakes
-                .add_with_hint(&self.key(name), "is an unknown key", hint);
+            self.mistakes.add_with_hint(&self.key(name), "is an unknown key", hint);
         }
     }
 }
 
 /// `section.name`, or `name` at the top.
 pub(super) fn join(section: &str, name: &str) -> String {
-    if section.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{section}.{name}")
-    }
+    if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") }
 }

@@ -77,10 +77,8 @@ pub(super) fn read(text: &str, mistakes: &Mistakes) -> Option<File> {
     match text.parse::<Table>() {
         Ok(table) => Some(file(Section::new("", table, mistakes))),
         Err(error) => {
-            let line = error
-                .span()
-                .and_then(|span| text.get(..span.start))
-                .map(|before| before.split('\n').count());
+            let line =
+                error.span().and_then(|span| text.get(..span.start)).map(|before| before.split('\n').count());
             let key = line.map_or_else(String::new, |line| format!("line {line}"));
             mistakes.add(&key, error.message());
             None
@@ -101,18 +99,8 @@ fn file(mut section: Section<'_>) -> File {
         refusals: section.table("refusals"),
         answer: answer(section.section("answer")),
         failure: failure(section.section("failure")),
-        inbound: section
-            .sections("inbound")
-            .unwrap_or_default()
-            .into_iter()
-            .map(inbound)
-            .collect(),
-        outbound: section
-            .sections("outbound")
-            .unwrap_or_default()
-            .into_iter()
-            .map(outbound)
-            .collect(),
+        inbound: section.sections("inbound").unwrap_or_default().into_iter().map(inbound).collect(),
+        outbound: section.sections("outbound").unwrap_or_default().into_iter().map(outbound).collect(),
     };
     id_sections.finish();
     section.finish();
@@ -120,20 +108,13 @@ fn file(mut section: Section<'_>) -> File {
 }
 
 fn ids(mut section: Section<'_>) -> Ids {
-    let ids = Ids {
-        kind: section.text("type"),
-        prefix: section.text("prefix"),
-    };
+    let ids = Ids { kind: section.text("type"), prefix: section.text("prefix") };
     section.finish();
     ids
 }
 
 fn answer(mut section: Section<'_>) -> Form {
-    let form = Form {
-        ack: section.any("ack"),
-        emit: emits(&mut section),
-        ..Form::default()
-    };
+    let form = Form { ack: section.any("ack"), emit: emits(&mut section), ..Form::default() };
     section.finish();
     form
 }

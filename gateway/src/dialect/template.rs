@@ -99,28 +99,16 @@ pub(super) struct Data<'a> {
 
 impl<'a> Data<'a> {
     pub(super) fn new(root: &'a Value, notation: &'a Notation) -> Self {
-        Self {
-            root,
-            item: root,
-            request: None,
-            notation,
-        }
+        Self { root, item: root, request: None, notation }
     }
 
     /// The same, in answer to a command with these fields.
     pub(super) fn with_request(self, request: &'a Map<String, Value>) -> Self {
-        Self {
-            request: Some(request),
-            ..self
-        }
+        Self { request: Some(request), ..self }
     }
 
     fn written(self, value: &'a Value, shape: Shape) -> Written<'a> {
-        Written {
-            value,
-            shape,
-            notation: self.notation,
-        }
+        Written { value, shape, notation: self.notation }
     }
 }
 

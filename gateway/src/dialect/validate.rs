@@ -18,14 +18,8 @@ mod forms;
 mod inbound;
 
 /// The names that Socket.IO keeps for itself.
-const RESERVED_EVENTS: &[&str] = &[
-    "connect",
-    "connect_error",
-    "disconnect",
-    "disconnecting",
-    "newListener",
-    "removeListener",
-];
+const RESERVED_EVENTS: &[&str] =
+    &["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
 /// Compiles the text of a file.
 ///
@@ -124,27 +118,17 @@ fn id_form(ids: &table::Ids, key: &str, mistakes: &Mistakes) -> IdForm {
         Some("number") => true,
         Some(other) => {
             let hint = did_you_mean(other, ["string", "number"]);
-            mistakes.add_with_hint(
-                &format!("{key}.type"),
-                format!("`{other}` is no type of ids"),
-                hint,
-            );
+            mistakes.add_with_hint(&format!("{key}.type"), format!("`{other}` is no type of ids"), hint);
             false
         }
     };
-    IdForm {
-        number,
-        prefix: ids.prefix.clone().unwrap_or_default(),
-    }
+    IdForm { number, prefix: ids.prefix.clone().unwrap_or_default() }
 }
 
 /// Whether clients and servers can use this event name; if not, that is noted.
 fn check_event(event: &str, key: &str, mistakes: &Mistakes) {
     if RESERVED_EVENTS.contains(&event) {
-        mistakes.add(
-            key,
-            format!("`{event}` is a name that Socket.IO keeps for itself"),
-        );
+        mistakes.add(key, format!("`{event}` is a name that Socket.IO keeps for itself"));
     }
 }
 
@@ -173,11 +157,7 @@ fn outbound_rule(rule: &table::Outbound, mistakes: &Mistakes) -> Option<(EventNa
     let Some(name) = EventName::parse(on) else {
         let known = EventName::ALL.iter().map(|name| name.as_str());
         let hint = did_you_mean(on, known);
-        mistakes.add_with_hint(
-            &format!("{}.on", rule.key),
-            format!("`{on}` is no canonical event"),
-            hint,
-        );
+        mistakes.add_with_hint(&format!("{}.on", rule.key), format!("`{on}` is no canonical event"), hint);
         return None;
     };
     let scope = Scope::of(name.shape());

@@ -31,18 +31,11 @@ pub struct ClientEvent {
 
 impl ClientEvent {
     fn new(name: EventName, fields: Value) -> Self {
-        Self {
-            name,
-            fields,
-            origin: None,
-        }
+        Self { name, fields, origin: None }
     }
 
     fn from(self, origin: Option<&SessionId>) -> Self {
-        Self {
-            origin: origin.cloned(),
-            ..self
-        }
+        Self { origin: origin.cloned(), ..self }
     }
 }
 
@@ -66,10 +59,7 @@ pub fn client_events(envelope: &Envelope) -> Vec<ClientEvent> {
         Event::ParticipantRemoved(change) => {
             one(EventName::ParticipantRemoved, participant(envelope, change))
         }
-        Event::Receipts(cursors) => cursors
-            .iter()
-            .flat_map(|cursor| receipts(envelope, cursor))
-            .collect(),
+        Event::Receipts(cursors) => cursors.iter().flat_map(|cursor| receipts(envelope, cursor)).collect(),
         Event::TypingStarted(by) => one(EventName::TypingStarted, typing(envelope, by)),
         Event::TypingStopped(by) => one(EventName::TypingStopped, typing(envelope, by)),
     }

@@ -44,10 +44,7 @@ impl Shape {
     pub(super) fn field(self, name: &str) -> Option<Shape> {
         match self {
             Shape::Json => Some(Shape::Json),
-            Shape::Object(fields) => fields
-                .iter()
-                .find(|field| field.name == name)
-                .map(|field| field.shape),
+            Shape::Object(fields) => fields.iter().find(|field| field.name == name).map(|field| field.shape),
             _ => None,
         }
     }
@@ -128,10 +125,7 @@ impl EventName {
 
     /// Whether it is for the sockets of a conversation, not for one socket alone.
     pub fn is_for_a_conversation(self) -> bool {
-        !matches!(
-            self,
-            EventName::SessionReady | EventName::Resync | EventName::ConversationLeft
-        )
+        !matches!(self, EventName::SessionReady | EventName::Resync | EventName::ConversationLeft)
     }
 
     pub(super) fn shape(self) -> Shape {
@@ -276,10 +270,8 @@ const RESYNC: &[Field] = &[
     field("offset", Shape::Number),
 ];
 
-const CONVERSATION_LEFT: &[Field] = &[
-    field("conversationId", Shape::Conversation),
-    field("reason", Shape::Text),
-];
+const CONVERSATION_LEFT: &[Field] =
+    &[field("conversationId", Shape::Conversation), field("reason", Shape::Text)];
 
 const ECHOED: &[Field] = &[field("echo", Shape::Json)];
 
@@ -296,10 +288,8 @@ const LEFT: &[Field] = &[field("conversationId", Shape::Conversation)];
 
 const SENT: &[Field] = &[field("message", Shape::Object(MESSAGE))];
 
-const HISTORY: &[Field] = &[
-    field("messages", Shape::List(&Shape::Object(MESSAGE))),
-    field("hasMore", Shape::Flag),
-];
+const HISTORY: &[Field] =
+    &[field("messages", Shape::List(&Shape::Object(MESSAGE))), field("hasMore", Shape::Flag)];
 
 #[cfg(test)]
 mod tests {

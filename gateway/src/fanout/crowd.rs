@@ -96,7 +96,9 @@ async fn run(
             () = hard.cancelled() => return Ok(()),
             chunk = queue.recv() => chunk,
         };
-        let Some(Chunk { conversation, event, members, .. }) = chunk else { return Ok(()) };
+        let Some(Chunk { conversation, event, members, .. }) = chunk else {
+            return Ok(());
+        };
         // Whoever left while the chunk waited gets nothing more.
         let present = members.iter().filter(|member| member.socket.has_joined(&conversation));
         delivered.increment(present.map(|member| event.deliver(member)).sum());

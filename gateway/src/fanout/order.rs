@@ -15,6 +15,7 @@ const MAX_PARKED_BYTES: usize = 1024 * 1024;
 #[derive(Debug)]
 pub struct Order {
     heads: Heads,
+    seen: Heads,
     parked: Option<Parked>,
 }
 
@@ -75,12 +76,17 @@ pub struct Repaired {
 impl Order {
     /// An order whose events up to `heads` are known.
     pub fn at(heads: Heads) -> Self {
-        Self { heads, parked: None }
+        Self { heads, seen: heads, parked: None }
     }
 
     /// The newest numbers that were handed on.
     pub fn heads(&self) -> Heads {
         self.heads
+    }
+
+    /// The newest numbers that arrived, handed on or not.
+    pub fn seen(&self) -> Heads {
+        max(self.seen, self.heads)
     }
 
     /// Whether a gap is open.
@@ -104,6 +110,7 @@ impl Order {
         if event.header.version <= self.heads.version {
             return Arrival::Repetition;
         }
+        self.seen = max(self.seen, Heads { version: event.header.version, seq: event.header.seq });
         if self.parked.is_none() && self.is_next(event.header.version) {
             self.advance(&event);
             return Arrival::Next(event);

@@ -94,7 +94,11 @@ pub(super) struct Prober {
 
 impl Prober {
     /// Runs until `hard`; compares all live conversations every `compare_every`.
-    pub(super) async fn run(self, compare_every: Duration, hard: CancellationToken) -> Result<(), Infallible> {
+    pub(super) async fn run(
+        self,
+        compare_every: Duration,
+        hard: CancellationToken,
+    ) -> Result<(), Infallible> {
         let partitions: Vec<_> = self.shared.broker.keys().partitions().all().collect();
         let mut health = vec![Health::default(); partitions.len()];
         let mut ticks = interval(TICK);
@@ -109,13 +113,16 @@ impl Prober {
             if self.pulse.resubscribe.swap(false, Ordering::AcqRel) {
                 self.subscribe_probes(&partitions).await;
                 self.fanout.resubscribe(None).await;
+                // A probe of before the break does not come back.
+                health.fill(Health::default());
             }
             if self.pulse.compare.swap(false, Ordering::AcqRel) || compared.elapsed() >= compare_every {
                 compared = Instant::now();
                 self.fanout.compare().await;
             }
             if tick {
-                let looks = partitions.iter().zip(health.iter_mut()).map(|(id, health)| self.look(*id, health));
+                let looks =
+                    partitions.iter().zip(health.iter_mut()).map(|(id, health)| self.look(*id, health));
                 join_all(looks).await;
                 self.report(&health);
             }

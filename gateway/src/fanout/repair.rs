@@ -112,10 +112,19 @@ fn compare(state: &State, heads: Heads) -> Option<Repair> {
 /// The events that follow the position without a hole.
 fn following(events: Vec<Envelope>, position: Version) -> Vec<Envelope> {
     let expected = (position.rev + 1..).map(|rev| Version::new(position.epoch, rev));
-    events.into_iter().zip(expected).take_while(|(event, next)| event.header.version == *next).map(|(event, _)| event).collect()
+    events
+        .into_iter()
+        .zip(expected)
+        .take_while(|(event, next)| event.header.version == *next)
+        .map(|(event, _)| event)
+        .collect()
 }
 
-async fn wait_until_persisted(shared: &Shared, id: &ConversationId, mark: &IngestMark) -> Result<(), BrokerError> {
+async fn wait_until_persisted(
+    shared: &Shared,
+    id: &ConversationId,
+    mark: &IngestMark,
+) -> Result<(), BrokerError> {
     let mut backoff = backoff();
     while !shared.broker.is_persisted(id, mark).await? {
         tokio::time::sleep(backoff.next_delay()).await;

@@ -2,10 +2,14 @@
 
 use std::collections::HashMap;
 
-use parlance_domain::{rejection::{Code, Rejection}, version::Version};
+use parlance_broker::append::Acl;
+use parlance_domain::{
+    rejection::{Code, Rejection},
+    version::Version,
+};
 
 use super::{
-    Confirm, Member,
+    Join, JoinRefusal, Member,
     crowd::{CROWD, Crowd},
     order::Order,
 };
@@ -39,7 +43,11 @@ pub(super) struct Room {
     members: HashMap<u64, Member>,
     /// There once were so many that they are served by lanes.
     crowd: Option<Crowd>,
-    pub(super) waiting: Vec<(Member, Confirm)>,
+    pub(super) waiting: Vec<Join>,
+    /// The newest change of the membership that was handed on.
+    pub(super) acl: Acl,
+    /// How many repairs were started; only the newest one's result counts.
+    pub(super) repairs: u64,
     /// Rises whenever the room becomes empty or is joined; a timer of before then means nothing.
     pub(super) generation: u64,
 }
@@ -52,6 +60,8 @@ impl Room {
             members: HashMap::new(),
             crowd: None,
             waiting: Vec::new(),
+            acl: Acl::default(),
+            repairs: 0,
             generation: 0,
         }
     }
@@ -61,11 +71,16 @@ impl Room {
         self.members.is_empty() && self.waiting.is_empty()
     }
 
-    /// Lets everybody in who waits, at the position that the room has reached.
+    /// Lets everybody in who waits, at the position that the room has reached. One who was authorised before the
+    /// membership last changed has to be authorised again.
     pub(super) fn admit(&mut self) {
         let Phase::Live(order) = &self.phase else { return };
         let heads = order.heads();
-        for (member, confirm) in self.waiting.drain(..) {
+        for Join { member, acl, confirm } in self.waiting.drain(..) {
+            if acl.is_some_and(|acl| acl < self.acl) {
+                confirm(Err(JoinRefusal::Outdated));
+                continue;
+            }
             self.members.insert(member.socket.key, member);
             confirm(Ok(heads));
         }
@@ -82,7 +97,8 @@ impl Room {
 
     /// Takes out whoever `goes`, who must not wait.
     pub(super) fn put_out(&mut self, goes: impl Fn(&Member) -> bool) -> Vec<Member> {
-        let out: Vec<Member> = self.members.extract_if(|_, member| goes(member)).map(|(_, member)| member).collect();
+        let out: Vec<Member> =
+            self.members.extract_if(|_, member| goes(member)).map(|(_, member)| member).collect();
         self.crowd_changed();
         out
     }
@@ -95,20 +111,18 @@ impl Room {
 
     /// Tells everybody who waits that it cannot be.
     pub(super) fn refuse(&mut self, rejection: &Rejection) {
-        for (_, confirm) in self.waiting.drain(..) {
-            confirm(Err(rejection.clone()));
+        for join in self.waiting.drain(..) {
+            (join.confirm)(Err(rejection.clone().into()));
         }
     }
 
-    /// Takes a socket out; whether it was in. One that still waits is told that it left.
-    pub(super) fn remove(&mut self, socket: u64) -> bool {
-        self.crowd_changed();
-        let left = Rejection::with(Code::Conflict, "the conversation was left meanwhile");
-        let (gone, waiting) = self.waiting.drain(..).partition(|(member, _)| member.socket.key == socket);
-        self.waiting = waiting;
-        for (_, confirm) in gone as Vec<(Member, Confirm)> {
-            confirm(Err(left.clone()));
+    /// Takes a socket out. A join of it that still waits is told so.
+    pub(super) fn remove(&mut self, socket: u64) {
+        let left = || Rejection::with(Code::Conflict, "the conversation was left meanwhile");
+        for join in self.waiting.extract_if(.., |join| join.member.socket.key == socket) {
+            (join.confirm)(Err(left().into()));
         }
-        self.members.remove(&socket).is_some()
+        self.members.remove(&socket);
+        self.crowd_changed();
     }
 }

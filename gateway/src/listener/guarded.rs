@@ -21,11 +21,7 @@ pub struct Guarded<S> {
 impl<S> Guarded<S> {
     /// Guards the writes of `io`.
     pub fn new(io: S, timeout: Duration) -> Self {
-        Self {
-            io,
-            timeout,
-            stalled: None,
-        }
+        Self { io, timeout, stalled: None }
     }
 
     /// The stream, without its guard.
@@ -39,9 +35,7 @@ impl<S> Guarded<S> {
             return progress;
         }
         let timeout = self.timeout;
-        let stalled = self
-            .stalled
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
         ready!(stalled.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }

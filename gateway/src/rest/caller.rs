@@ -52,10 +52,7 @@ impl Caller {
         let shown = single(headers, &header::AUTHORIZATION)?.ok_or(Code::TokenMissing)?;
         let shown = bearer(shown).filter(|shown| !shown.is_empty());
         let shown = shown.ok_or_else(|| {
-            Rejection::with(
-                Code::TokenMissing,
-                "Authorization is not of the form: Bearer <key or token>",
-            )
+            Rejection::with(Code::TokenMissing, "Authorization is not of the form: Bearer <key or token>")
         })?;
         let act_as = single(headers, &ACT_AS)?;
         if keys.check(shown) {
@@ -65,10 +62,7 @@ impl Caller {
         }
         let profile = verify(shown)?;
         if act_as.is_some() {
-            return Err(Rejection::with(
-                Code::Forbidden,
-                "only a service key acts for others",
-            ));
+            return Err(Rejection::with(Code::Forbidden, "only a service key acts for others"));
         }
         Ok(Caller::User(profile))
     }
@@ -89,18 +83,11 @@ impl FromRequestParts<App> for Caller {
 
 /// What backends and tokens said of a user.
 pub(super) async fn profile_of(app: &App, user: UserId) -> Result<Profile, Rejection> {
-    let profiles = app
-        .store
-        .profiles(std::slice::from_ref(&user))
-        .await
-        .map_err(|error| {
-            tracing::warn!(%error, "failed to read a profile");
-            Code::Unavailable
-        })?;
-    Ok(profiles
-        .into_iter()
-        .next()
-        .unwrap_or_else(|| Profile::unknown(user)))
+    let profiles = app.store.profiles(std::slice::from_ref(&user)).await.map_err(|error| {
+        tracing::warn!(%error, "failed to read a profile");
+        Code::Unavailable
+    })?;
+    Ok(profiles.into_iter().next().unwrap_or_else(|| Profile::unknown(user)))
 }
 
 /// A header that may be there once. Ids may have any characters, so its value is UTF-8.
@@ -127,7 +114,7 @@ mod tests {
         UserId::new(id).unwrap()
     }
 
-    fn read(headers: &[(HeaderName, &str)]) -> Result<Caller, Code> {
+    fn called(headers: &[(HeaderName, &str)]) -> Result<Caller, Code> {
         let value = |value: &str| HeaderValue::from_bytes(value.as_bytes()).unwrap();
         let mut map = HeaderMap::new();
         for (name, text) in headers {
@@ -143,55 +130,36 @@ mod tests {
     #[test]
     fn a_service_key_acts_for_a_user_or_for_none() {
         let authorization = (header::AUTHORIZATION, &*format!("Bearer {KEY}"));
-        assert_eq!(read(&[authorization.clone()]), Ok(Caller::Backend(None)));
-        let acting = read(&[authorization.clone(), (ACT_AS, "müller")]);
+        assert_eq!(called(std::slice::from_ref(&authorization)), Ok(Caller::Backend(None)));
+        let acting = called(&[authorization.clone(), (ACT_AS, "müller")]);
         assert_eq!(acting, Ok(Caller::Backend(Some(user("müller")))));
-        assert_eq!(
-            read(&[authorization.clone(), (ACT_AS, "")]),
-            Err(Code::InvalidPayload)
-        );
-        assert_eq!(
-            read(&[authorization, (ACT_AS, "a"), (ACT_AS, "b")]),
-            Err(Code::InvalidPayload)
-        );
+        assert_eq!(called(&[authorization.clone(), (ACT_AS, "")]), Err(Code::InvalidPayload));
+        assert_eq!(called(&[authorization, (ACT_AS, "a"), (ACT_AS, "b")]), Err(Code::InvalidPayload));
     }
 
     #[test]
     fn a_token_acts_for_its_user_alone() {
         let authorization = (header::AUTHORIZATION, "bearer token");
         assert_eq!(
-            read(&[authorization.clone()]),
+            called(std::slice::from_ref(&authorization)),
             Ok(Caller::User(Profile::unknown(user("ann"))))
         );
-        assert_eq!(read(&[authorization, (ACT_AS, "bob")]), Err(Code::Forbidden));
+        assert_eq!(called(&[authorization, (ACT_AS, "bob")]), Err(Code::Forbidden));
     }
 
     #[test]
     fn without_a_token_nobody_is_let_in() {
-        assert_eq!(read(&[]), Err(Code::TokenMissing));
+        assert_eq!(called(&[]), Err(Code::TokenMissing));
         for wrong in ["", "Bearer", "Bearer ", "Basic dG9rZW4=", KEY] {
-            assert_eq!(
-                read(&[(header::AUTHORIZATION, wrong)]),
-                Err(Code::TokenMissing),
-                "{wrong:?}"
-            );
+            assert_eq!(called(&[(header::AUTHORIZATION, wrong)]), Err(Code::TokenMissing), "{wrong:?}");
         }
-        assert_eq!(
-            read(&[(header::AUTHORIZATION, "Bearer other")]),
-            Err(Code::TokenInvalid)
-        );
+        assert_eq!(called(&[(header::AUTHORIZATION, "Bearer other")]), Err(Code::TokenInvalid));
     }
 
     #[test]
     fn only_backends_administer() {
-        assert!(
-            Caller::Backend(None)
-                .administrator()
-                .is_ok_and(|actor| actor.service)
-        );
-        let refused = Caller::User(Profile::unknown(user("ann")))
-            .administrator()
-            .unwrap_err();
+        assert!(Caller::Backend(None).administrator().is_ok_and(|actor| actor.service));
+        let refused = Caller::User(Profile::unknown(user("ann"))).administrator().unwrap_err();
         assert_eq!(refused.code, Code::Forbidden);
     }
 }

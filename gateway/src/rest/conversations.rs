@@ -16,12 +16,8 @@ use crate::{
     command::conversation::{self, CreateConversation},
 };
 
-const FIELDS: &[(&str, &str)] = &[
-    ("id", "id"),
-    ("title", "title"),
-    ("participants", "participants"),
-    ("metadata", "metadata"),
-];
+const FIELDS: &[(&str, &str)] =
+    &[("id", "id"), ("title", "title"), ("participants", "participants"), ("metadata", "metadata")];
 
 /// 201 with the conversation; 200 when the same one was created before; 409 when there is another one with this id.
 pub(super) async fn create(
@@ -32,21 +28,14 @@ pub(super) async fn create(
     let actor = caller.administrator()?;
     let create = parse(body.fields(FIELDS)?)?;
     let (is_new, conversation) = conversation::create(&app, &actor, create).await?;
-    let status = if is_new {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    };
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, Json(conversation.view())))
 }
 
 fn parse(fields: Map<String, Value>) -> Result<CreateConversation, Rejection> {
     let mut fields = Fields::new(fields);
     let id = fields.take("id").map(|id| text("id", id)).transpose()?;
-    let title = fields
-        .take("title")
-        .map(|title| text("title", title))
-        .transpose()?;
+    let title = fields.take("title").map(|title| text("title", title)).transpose()?;
     let metadata = match fields.take("metadata") {
         None => Map::new(),
         Some(Value::Object(metadata)) => metadata,
@@ -93,9 +82,7 @@ mod tests {
     use super::*;
 
     fn parsed(value: Value) -> Result<CreateConversation, String> {
-        let Value::Object(fields) = value else {
-            panic!("{value} is no object")
-        };
+        let Value::Object(fields) = value else { panic!("{value} is no object") };
         parse(fields).map_err(|rejection| rejection.message.into_owned())
     }
 
@@ -103,10 +90,7 @@ mod tests {
     fn a_conversation_needs_no_more_than_participants() {
         let create = parsed(json!({"participants": ["a", "b"]})).unwrap();
         assert!(create.id.is_none() && create.title.is_none() && create.metadata.is_empty());
-        assert_eq!(
-            create.participants,
-            [UserId::new("a").unwrap(), UserId::new("b").unwrap()]
-        );
+        assert_eq!(create.participants, [UserId::new("a").unwrap(), UserId::new("b").unwrap()]);
         let nulls = json!({"id": null, "title": null, "metadata": null, "participants": []});
         assert!(parsed(nulls).unwrap().participants.is_empty());
     }
@@ -130,9 +114,6 @@ mod tests {
             let told = parsed(fields).unwrap_err();
             assert!(told.starts_with(&format!("{field} ")), "{field}: {value} {told}");
         }
-        assert_eq!(
-            parsed(json!({"participants": ["a", 7]})).unwrap_err(),
-            "participants[1] is no text"
-        );
+        assert_eq!(parsed(json!({"participants": ["a", 7]})).unwrap_err(), "participants[1] is no text");
     }
 }

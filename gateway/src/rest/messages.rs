@@ -43,11 +43,7 @@ pub(super) async fn history(
     ConversationPath(conversation): ConversationPath,
     query: Query,
 ) -> Result<impl IntoResponse, Problem> {
-    let history = command(
-        CommandName::MessageHistory,
-        conversation,
-        query.fields(HISTORY_FIELDS)?,
-    )?;
+    let history = command(CommandName::MessageHistory, conversation, query.fields(HISTORY_FIELDS)?)?;
     let actor = caller.actor(&app).await?;
     Ok(Json(command::call(&app, &actor, history).await?))
 }

@@ -18,16 +18,9 @@ pub(super) async fn add(
 ) -> Result<impl IntoResponse, Problem> {
     let actor = caller.administrator()?;
     let is_new = conversation::add_participant(&app, &actor, &conversation, &user).await?;
-    let status = if is_new {
-        StatusCode::CREATED
-    } else {
-        StatusCode::OK
-    };
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let participant = profile_of(&app, user).await?;
-    Ok((
-        status,
-        Json(json!({ "conversationId": conversation, "participant": participant })),
-    ))
+    Ok((status, Json(json!({ "conversationId": conversation, "participant": participant }))))
 }
 
 /// 204, also when he did not take part.

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use parlance_domain::rejection::{Code, Rejection};
-use serde_json::json;
+use serde::Serialize;
 
 /// An answer that says what is wrong.
 #[derive(Debug, Clone)]
@@ -47,32 +47,23 @@ impl Problem {
         "the body is too large",
         "a body may have 2 MiB",
     );
-    pub(super) const TOO_SLOW: Self = Self::http(
-        StatusCode::REQUEST_TIMEOUT,
-        "request_timeout",
-        "the request took too long",
-        "the body did not arrive in time",
-    );
+    pub(super) const TOO_SLOW: Self = Self {
+        status: StatusCode::REQUEST_TIMEOUT,
+        code: "request_timeout",
+        title: "the request took too long",
+        detail: Cow::Borrowed("the body did not arrive in time"),
+        retryable: true,
+        retry_after_ms: None,
+    };
 
     const fn http(status: StatusCode, code: &'static str, title: &'static str, detail: &'static str) -> Self {
-        Self {
-            status,
-            code,
-            title,
-            detail: Cow::Borrowed(detail),
-            retryable: false,
-            retry_after_ms: None,
-        }
+        Self { status, code, title, detail: Cow::Borrowed(detail), retryable: false, retry_after_ms: None }
     }
 }
 
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
-        let Rejection {
-            code,
-            message,
-            retry_after,
-        } = rejection;
+        let Rejection { code, message, retry_after } = rejection;
         Self {
             status: status(code),
             code: code.as_str(),
@@ -104,23 +95,34 @@ fn status(code: Code) -> StatusCode {
     }
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    retryable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut body = json!({
-            "type": format!("urn:parlance:problem:{}", self.code),
-            "title": self.title,
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-            "code": self.code,
-            "retryable": self.retryable,
-        });
+        let body = Document {
+            kind: format!("urn:parlance:problem:{}", self.code),
+            title: self.title,
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code: self.code,
+            retryable: self.retryable,
+            retry_after_ms: self.retry_after_ms,
+        };
         let mut headers = HeaderMap::new();
-        headers.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(ms) = self.retry_after_ms {
-            body["retryAfterMs"] = json!(ms);
             // In whole seconds (RFC 9110, 10.2.3), none too early.
             headers.insert(header::RETRY_AFTER, HeaderValue::from(ms.div_ceil(1_000)));
         }
@@ -136,7 +138,7 @@ mod tests {
     use std::time::Duration;
 
     use axum::body::to_bytes;
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -144,11 +146,7 @@ mod tests {
         let response = problem.into_response();
         let (parts, body) = response.into_parts();
         let body = to_bytes(body, 10_000).await.unwrap();
-        (
-            parts.status,
-            parts.headers,
-            serde_json::from_slice(&body).unwrap(),
-        )
+        (parts.status, parts.headers, serde_json::from_slice(&body).unwrap())
     }
 
     #[tokio::test]
@@ -156,10 +154,7 @@ mod tests {
         let rejection = Rejection::new(Code::Overloaded).after(Duration::from_millis(1_200));
         let (status, headers, body) = answer(rejection.into()).await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(
-            headers.get(header::CONTENT_TYPE).unwrap(),
-            "application/problem+json"
-        );
+        assert_eq!(headers.get(header::CONTENT_TYPE).unwrap(), "application/problem+json");
         assert_eq!(headers.get(header::RETRY_AFTER).unwrap(), "2");
         let expected = json!({
             "type": "urn:parlance:problem:overloaded",

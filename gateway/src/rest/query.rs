@@ -20,19 +20,12 @@ impl Query {
         for (name, value) in url::form_urlencoded::parse(self.0.as_bytes()) {
             let Some(name) = known.iter().find(|known| **known == name) else {
                 let known = known.join(", ");
-                return Err(Rejection::invalid(
-                    "the query",
-                    format!("has another parameter than {known}"),
-                ));
+                return Err(Rejection::invalid("the query", format!("has another parameter than {known}")));
             };
             if fields.contains_key(*name) {
                 return Err(Rejection::invalid(name, "is there more than once"));
             }
-            let value = if value.is_empty() {
-                Value::Null
-            } else {
-                Value::String(value.into_owned())
-            };
+            let value = if value.is_empty() { Value::Null } else { Value::String(value.into_owned()) };
             fields.insert((*name).to_owned(), value);
         }
         Ok(fields)
@@ -62,10 +55,7 @@ mod tests {
     #[test]
     fn parameters_are_texts() {
         assert_eq!(fields(""), Ok(json!({})));
-        assert_eq!(
-            fields("before=1%30&limit="),
-            Ok(json!({"before": "10", "limit": null}))
-        );
+        assert_eq!(fields("before=1%30&limit="), Ok(json!({"before": "10", "limit": null})));
     }
 
     #[test]

@@ -52,9 +52,8 @@ pub fn register(io: &SocketIo, app: &App) {
     for namespace in own.chain([ROOT]).map(str::to_owned) {
         let app = app.clone();
         // Handlers are registered before the CONNECT packet is sent: a client may emit right after it.
-        let middleware = async move |socket: SocketRef, Data(auth): Data<Option<Value>>| {
-            admit(app, socket, auth).await
-        };
+        let middleware =
+            async move |socket: SocketRef, Data(auth): Data<Option<Value>>| admit(app, socket, auth).await;
         io.ns(namespace, connected.with(middleware));
     }
 }
@@ -128,18 +127,24 @@ fn new_session(app: &App, profile: Profile, dialect: Arc<Dialect>, wire: Arc<Wir
 }
 
 async fn connected(socket: SocketRef) {
-    let Some(Connected { app, session }) = socket.extensions.get::<Connected>() else { return };
+    let Some(Connected { app, session }) = socket.extensions.get::<Connected>() else {
+        return;
+    };
     session.open(|| socket.clone());
     session.wire.take_handshake();
-    metrics::gauge!(crate::metrics::CONNECTIONS.name, "dialect" => session.dialect.name().to_owned()).increment(1);
+    metrics::gauge!(crate::metrics::CONNECTIONS.name, "dialect" => session.dialect.name().to_owned())
+        .increment(1);
     let interval = Some(app.config.socket.ping_interval);
     session.tell(&view::session_ready(&session.profile, &session.id, session.dialect.name(), interval));
 }
 
 async fn disconnected(socket: SocketRef, reason: DisconnectReason) {
-    let Some(Connected { app, session }) = socket.extensions.remove::<Connected>() else { return };
+    let Some(Connected { app, session }) = socket.extensions.remove::<Connected>() else {
+        return;
+    };
     let joined = session.end();
-    metrics::gauge!(crate::metrics::CONNECTIONS.name, "dialect" => session.dialect.name().to_owned()).decrement(1);
+    metrics::gauge!(crate::metrics::CONNECTIONS.name, "dialect" => session.dialect.name().to_owned())
+        .decrement(1);
     tracing::debug!(%reason, user = %session.user, session = %session.id, "disconnect");
     app.fanout.gone(session.key, joined).await;
 }

@@ -43,7 +43,9 @@ impl FromMessageParts<LocalAdapter> for TakeIn {
         packet: &mut Packet,
         ack: &Option<i64>,
     ) -> Result<Self, Infallible> {
-        let Some(connected) = socket.extensions.get::<Connected>() else { return Ok(Self) };
+        let Some(connected) = socket.extensions.get::<Connected>() else {
+            return Ok(Self);
+        };
         connected.session.open(|| SocketRef::from(socket.clone()));
         let ack = match ack {
             Some(_) => Some(ack_sender(socket, packet, ack)),
@@ -98,7 +100,8 @@ fn refuse(session: &Arc<Session>, inbound: Inbound, rejection: &Rejection) {
 
 async fn carry_out(app: &App, session: &Arc<Session>, inbound: Inbound) {
     let Some((event, arguments)) = read(&inbound.packet) else {
-        let rejection = Rejection::with(Code::InvalidPayload, "the event is no list that begins with its name");
+        let rejection =
+            Rejection::with(Code::InvalidPayload, "the event is no list that begins with its name");
         return refuse(session, inbound, &rejection);
     };
     let decoded = session.dialect.decode(&event, arguments);

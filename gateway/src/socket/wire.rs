@@ -134,19 +134,13 @@ impl Wire {
 
     /// The request that opened the session, until it was taken.
     pub fn handshake(&self) -> Option<Arc<Handshake>> {
-        self.handshake
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.handshake.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The request that opened the session; frees it here. A client that connects to several namespaces of one
     /// session has one handshake: the first to take it must keep what the others need.
     pub fn take_handshake(&self) -> Option<Arc<Handshake>> {
-        self.handshake
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take()
+        self.handshake.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Why the transport was ended by the gateway; `None` if it was not.
@@ -166,10 +160,7 @@ impl Wire {
     /// session is closed in the engine, and its pending or next GET is answered with a close packet.
     pub fn kill(&self, reason: KillReason) -> bool {
         if self.closed()
-            || self
-                .killed
-                .compare_exchange(0, reason as u8, Ordering::SeqCst, Ordering::SeqCst)
-                .is_err()
+            || self.killed.compare_exchange(0, reason as u8, Ordering::SeqCst, Ordering::SeqCst).is_err()
         {
             return false;
         }
@@ -198,9 +189,7 @@ impl Wire {
         let size = bytes + frame_header(bytes);
         let before = self.outstanding.fetch_add(size, Ordering::Relaxed);
         if before == 0 && self.transport() == Transport::Polling {
-            self.waiting_since
-                .compare_exchange(0, self.stamp(), Ordering::Relaxed, Ordering::Relaxed)
-                .ok();
+            self.waiting_since.compare_exchange(0, self.stamp(), Ordering::Relaxed, Ordering::Relaxed).ok();
         }
         if before.saturating_add(size) > self.limits.bytes {
             self.kill(KillReason::SlowReader);
@@ -216,8 +205,7 @@ impl Wire {
         if since == 0 || fetching {
             return Duration::ZERO;
         }
-        now.saturating_duration_since(self.opened)
-            .saturating_sub(Duration::from_millis(since - 1))
+        now.saturating_duration_since(self.opened).saturating_sub(Duration::from_millis(since - 1))
     }
 
     fn is_slow(&self, now: Instant) -> bool {
@@ -247,9 +235,7 @@ impl Wire {
     }
 
     fn move_transport(&self, from: Transport, to: Transport) -> bool {
-        self.transport
-            .compare_exchange(from as u8, to as u8, Ordering::SeqCst, Ordering::SeqCst)
-            .is_ok()
+        self.transport.compare_exchange(from as u8, to as u8, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
     /// Remembers whom to wake on a kill. Returns whether the transport has been ended already.
@@ -270,9 +256,7 @@ impl Wire {
     }
 
     fn write_blocked(&self) {
-        self.waiting_since
-            .compare_exchange(0, self.stamp(), Ordering::Relaxed, Ordering::Relaxed)
-            .ok();
+        self.waiting_since.compare_exchange(0, self.stamp(), Ordering::Relaxed, Ordering::Relaxed).ok();
     }
 
     /// The engine has handed over everything it had, and all of it was taken.

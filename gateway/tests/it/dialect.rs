@@ -111,18 +111,12 @@ fn for_each_table(check: impl Fn(&Dialect, Pairs)) {
         let text = fs::read_to_string(&path).expect("the table can be read");
         let pairs: Pairs =
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let dialect = dialects
-            .get(&pairs.dialect)
-            .expect("the table's dialect is loaded");
+        let dialect = dialects.get(&pairs.dialect).expect("the table's dialect is loaded");
         names.push(pairs.dialect.clone());
         check(dialect, pairs);
     }
     for dialect in dialects.iter() {
-        assert!(
-            names.iter().any(|name| name == dialect.name()),
-            "{} has a table",
-            dialect.name()
-        );
+        assert!(names.iter().any(|name| name == dialect.name()), "{} has a table", dialect.name());
     }
 }
 
@@ -201,13 +195,7 @@ fn canonical_events_become_the_frames_of_the_tables() {
                 fields: pair.fields,
                 origin: None,
             };
-            assert_eq!(
-                shown(&dialect.encode(&event)),
-                pair.frames,
-                "{}: {}",
-                pairs.dialect,
-                pair.event
-            );
+            assert_eq!(shown(&dialect.encode(&event)), pair.frames, "{}: {}", pairs.dialect, pair.event);
         }
     });
 }
@@ -216,10 +204,7 @@ fn canonical_events_become_the_frames_of_the_tables() {
 fn refused_handshakes_read_as_in_the_tables() {
     for_each_table(|dialect, pairs| {
         for (code, text) in pairs.refusals {
-            let pair = RejectionPair {
-                code,
-                retry_after_ms: None,
-            };
+            let pair = RejectionPair { code, retry_after_ms: None };
             assert_eq!(dialect.refusal(&rejection(&pair)), text, "{}", pairs.dialect);
         }
     });
@@ -231,10 +216,7 @@ fn a_fault_that_answers_no_command_is_told_without_an_event_name() {
     let native = dialects.get("native").expect("it is built in");
     let frames = native.error(&Code::TokenExpired.into());
     let payload = json!({"code": "token_expired", "message": "the token has expired", "retryable": false});
-    assert_eq!(
-        shown(&frames),
-        [json!({"event": "error", "audience": "sender", "payload": payload})]
-    );
+    assert_eq!(shown(&frames), [json!({"event": "error", "audience": "sender", "payload": payload})]);
 }
 
 #[test]

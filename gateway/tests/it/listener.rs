@@ -19,9 +19,7 @@ async fn start(limits: HttpLimits) -> (Lifecycle, String) {
     let lifecycle = Lifecycle::without_signals();
     let peer = async |ConnectInfo(peer): ConnectInfo<std::net::SocketAddr>| peer.to_string();
     let endless = async || std::future::pending::<()>().await;
-    let app = Router::new()
-        .route("/peer", get(peer))
-        .route("/endless", get(endless));
+    let app = Router::new().route("/peer", get(peer)).route("/endless", get(endless));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     listener::serve(listener, app, limits, &lifecycle.handle());
@@ -35,33 +33,21 @@ async fn exchange(address: &str, request: &str) -> (String, String) {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     let read = stream.read_to_end(&mut answer);
-    tokio::time::timeout(DEADLINE, read)
-        .await
-        .expect("the server hangs up")
-        .ok();
+    tokio::time::timeout(DEADLINE, read).await.expect("the server hangs up").ok();
     (local, String::from_utf8(answer).unwrap())
 }
 
 #[tokio::test]
 async fn a_handler_finds_the_peer() {
     let (_lifecycle, address) = start(HttpLimits::default()).await;
-    let (local, answer) = exchange(
-        &address,
-        "GET /peer HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
-    )
-    .await;
-    assert!(
-        answer.starts_with("HTTP/1.1 200 ") && answer.ends_with(&local),
-        "{answer}"
-    );
+    let (local, answer) =
+        exchange(&address, "GET /peer HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with(&local), "{answer}");
 }
 
 #[tokio::test]
 async fn a_head_that_does_not_arrive_ends_the_connection() {
-    let limits = HttpLimits {
-        head_timeout: Duration::from_millis(50),
-        ..HttpLimits::default()
-    };
+    let limits = HttpLimits { head_timeout: Duration::from_millis(50), ..HttpLimits::default() };
     let (_lifecycle, address) = start(limits).await;
     for begun in ["", "GET /peer HTTP/1.1\r\nhost: x\r\n"] {
         let (_, answer) = exchange(&address, begun).await;
@@ -71,17 +57,11 @@ async fn a_head_that_does_not_arrive_ends_the_connection() {
 
 #[tokio::test]
 async fn a_head_beyond_the_limit_is_431() {
-    let limits = HttpLimits {
-        head_bytes: 1000,
-        ..HttpLimits::default()
-    };
+    let limits = HttpLimits { head_bytes: 1000, ..HttpLimits::default() };
     let (_lifecycle, address) = start(limits).await;
     let long = "x".repeat(2000);
-    let (_, answer) = exchange(
-        &address,
-        &format!("GET /peer HTTP/1.1\r\nhost: x\r\nlong: {long}\r\n\r\n"),
-    )
-    .await;
+    let (_, answer) =
+        exchange(&address, &format!("GET /peer HTTP/1.1\r\nhost: x\r\nlong: {long}\r\n\r\n")).await;
     assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
 }
 
@@ -93,11 +73,7 @@ async fn a_stop_ends_idle_connections_at_once_and_endless_requests_at_last() {
     let endless = exchange(&address, "GET /endless HTTP/1.1\r\nhost: x\r\n\r\n");
     let stop = async {
         // Both connections are accepted in order, so one that comes after them proves that they were.
-        exchange(
-            &address,
-            "GET /peer HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
-        )
-        .await;
+        exchange(&address, "GET /peer HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
         handle.stop();
         lifecycle.run(Duration::from_millis(100)).await
     };

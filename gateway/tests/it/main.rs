@@ -1,5 +1,6 @@
 //! Tests of the gateway against what it talks to.
 
+mod cli;
 mod dialect;
 mod listener;
 mod wire;

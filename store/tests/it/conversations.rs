@@ -35,7 +35,9 @@ pub fn new(conversation: &str, participants: &[&str]) -> NewConversation {
 pub async fn waiting(store: &Store) -> Vec<(String, String)> {
     store
         .run(async |connection| {
-            Ok(sqlx::query_as("SELECT conversation_id, kind FROM outbox ORDER BY id").fetch_all(connection).await?)
+            Ok(sqlx::query_as("SELECT conversation_id, kind FROM outbox ORDER BY id")
+                .fetch_all(connection)
+                .await?)
         })
         .await
         .unwrap()
@@ -99,7 +101,8 @@ async fn one_that_appeared_by_being_used_can_be_created_and_keeps_its_numbers() 
 async fn of_two_that_create_at_once_one_creates() {
     let (_database, store) = TestDatabase::migrated().await;
     let new = new("c1", &["a"]);
-    let (one, two) = tokio::join!(store.create_conversation(&new, None), store.create_conversation(&new, None));
+    let (one, two) =
+        tokio::join!(store.create_conversation(&new, None), store.create_conversation(&new, None));
     let created = [one.unwrap(), two.unwrap()].iter().filter(|c| matches!(c, Creation::Created(_))).count();
     assert_eq!(created, 1);
     assert_eq!(waiting(&store).await.len(), 1);

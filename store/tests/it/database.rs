@@ -71,7 +71,10 @@ async fn command(url: &str, sql: &str) -> Result<(), sqlx::Error> {
 
 /// The value of a variable that tells where a server is.
 pub fn required(name: &str) -> String {
-    #[expect(clippy::disallowed_methods, reason = "tests are told by the environment where their servers are")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "tests are told by the environment where their servers are"
+    )]
     let value = std::env::var(name);
     value.unwrap_or_else(|_| {
         panic!("{name} is not set: run `make test`, or set it to the URL of a server on which tests may do what they like")

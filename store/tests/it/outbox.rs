@@ -72,10 +72,8 @@ async fn two_that_empty_it_at_once_append_each_event_once() {
         Ok::<(), &str>(())
     };
     let conversation = id("c1");
-    let (one, two) = tokio::join!(
-        store.flush_outbox(&conversation, append),
-        store.flush_outbox(&conversation, append)
-    );
+    let (one, two) =
+        tokio::join!(store.flush_outbox(&conversation, append), store.flush_outbox(&conversation, append));
     assert_eq!(one.unwrap() + two.unwrap(), 3);
     assert_eq!(kinds(&appended.lock().unwrap()), ALL);
 }

@@ -59,7 +59,9 @@ async fn another_role_is_a_change_and_who_comes_back_keeps_the_cursors() {
     assert_eq!(store.add_participant(&id("c1"), &user("a"), "owner", None).await.unwrap(), Change::Done);
     let read: i64 = store
         .run(async |connection| {
-            Ok(sqlx::query_scalar("SELECT read_seq FROM participants WHERE left_at IS NULL").fetch_one(connection).await?)
+            Ok(sqlx::query_scalar("SELECT read_seq FROM participants WHERE left_at IS NULL")
+                .fetch_one(connection)
+                .await?)
         })
         .await
         .unwrap();

@@ -17,7 +17,8 @@ async fn claims_fill_in_and_never_erase() {
     let bare = store.upsert_user_claims(&Profile::unknown(user("u1"))).await.unwrap();
     assert_eq!(bare, anna, "a token without claims changes nothing");
 
-    let promoted = Profile { name: "Anna B.".into(), role: Some("admin".into()), ..Profile::unknown(user("u1")) };
+    let promoted =
+        Profile { name: "Anna B.".into(), role: Some("admin".into()), ..Profile::unknown(user("u1")) };
     let merged = store.upsert_user_claims(&promoted).await.unwrap();
     assert_eq!(merged, Profile { avatar: Some("a.png".into()), ..promoted });
 }

@@ -53,7 +53,13 @@ impl Verb {
     }
 }
 
-async fn list(store: &Store, after: i64, limit: u32, json: bool, output: &mut impl Write) -> Result<(), Failure> {
+async fn list(
+    store: &Store,
+    after: i64,
+    limit: u32,
+    json: bool,
+    output: &mut impl Write,
+) -> Result<(), Failure> {
     for letter in dead_letter::list(store, after, limit).await? {
         if json {
             writeln!(output, "{}", as_json(&letter))?;

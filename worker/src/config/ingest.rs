@@ -5,19 +5,25 @@ use std::time::Duration;
 use parlance_chassis::config::{Invalid, Problem, Reader, Setting, parse};
 
 const BATCH_ENTRIES: Setting =
-    Setting::new("ingest.batch_entries", "How many entries one transaction writes at the most.").default("1000");
-const BATCH_BYTES: Setting =
-    Setting::new("ingest.batch_bytes", "How many bytes of entries one transaction writes; it may be one entry more.")
-        .default("4MiB");
+    Setting::new("ingest.batch_entries", "How many entries one transaction writes at the most.")
+        .default("1000");
+const BATCH_BYTES: Setting = Setting::new(
+    "ingest.batch_bytes",
+    "How many bytes of entries one transaction writes; it may be one entry more.",
+)
+.default("4MiB");
 const BATCH_AGE: Setting =
-    Setting::new("ingest.batch_age", "How long an entry waits for others to be written with.").default("20ms");
+    Setting::new("ingest.batch_age", "How long an entry waits for others to be written with.")
+        .default("20ms");
 const WRITERS: Setting =
     Setting::new("ingest.writers", "How many transactions are written at the same time.").default("2");
 const BUFFER_ENTRIES: Setting =
     Setting::new("ingest.buffer_entries", "How many entries may wait in this process.").default("8000");
-const BUFFER_BYTES: Setting =
-    Setting::new("ingest.buffer_bytes", "How many bytes of entries this process holds, waiting or being written.")
-        .default("64MiB");
+const BUFFER_BYTES: Setting = Setting::new(
+    "ingest.buffer_bytes",
+    "How many bytes of entries this process holds, waiting or being written.",
+)
+.default("64MiB");
 const CLAIM_AFTER: Setting = Setting::new(
     "ingest.claim_after",
     "How long nobody may have worked on an entry before another worker takes it over.",

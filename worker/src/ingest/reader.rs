@@ -127,7 +127,9 @@ mod tests {
     fn small_entries_are_asked_for_in_growing_numbers_and_large_ones_one_by_one() {
         let mut pace = Pace::new(1_000);
         let mut asked = vec![pace.entries];
-        for (count, bytes) in [(64, 200), (256, 200), (1_000, 200), (10, 1 << 20), (1, 4 << 20), (0, 0), (1, 0)] {
+        for (count, bytes) in
+            [(64, 200), (256, 200), (1_000, 200), (10, 1 << 20), (1, 4 << 20), (0, 0), (1, 0)]
+        {
             pace.learn(&deliveries(count, bytes));
             asked.push(pace.entries);
         }

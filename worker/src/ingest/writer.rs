@@ -62,7 +62,9 @@ impl Writer {
     pub(crate) async fn run(self) -> Result<(), Infallible> {
         while let Some(batch) = self.batches.next().await {
             if self.persist(batch).await == Err(GaveUp) {
-                tracing::warn!("stopping with entries that are not written: other workers will take them over");
+                tracing::warn!(
+                    "stopping with entries that are not written: other workers will take them over"
+                );
                 break;
             }
         }
@@ -103,7 +105,8 @@ impl Writer {
         let mut patience = Patience::new("write", &self.soft);
         loop {
             let begun = Instant::now();
-            let written = self.store.transaction(async |connection| upsert::write(connection, &rows).await).await;
+            let written =
+                self.store.transaction(async |connection| upsert::write(connection, &rows).await).await;
             if written.is_ok() {
                 metrics::histogram(&metrics::COMMIT_SECONDS).record(begun.elapsed().as_secs_f64());
                 metrics::histogram(&metrics::BATCH_ENTRIES).record(piece.len() as f64);
@@ -213,7 +216,9 @@ impl<'a> Patience<'a> {
         self.failures += 1;
         match (self.failures, passes) {
             (1, true) => tracing::warn!(what = self.what, %error, "failed, trying on"),
-            (1, false) => tracing::error!(what = self.what, %error, "failed, somebody has to look at it; trying on"),
+            (1, false) => {
+                tracing::error!(what = self.what, %error, "failed, somebody has to look at it; trying on")
+            }
             _ => tracing::debug!(what = self.what, %error, failures = self.failures, "failed again"),
         }
         tokio::select! {

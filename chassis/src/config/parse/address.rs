@@ -87,10 +87,7 @@ mod tests {
         let parse = url(&["redis", "redis-cluster"]);
         assert_eq!(parse(&raw("redis://u:p@h:6379/1")).unwrap().host_str(), Some("h"));
         let problem = parse(&raw("http://h")).unwrap_err();
-        assert_eq!(
-            problem.hint.unwrap(),
-            "it starts with one of: redis://, redis-cluster://"
-        );
+        assert_eq!(problem.hint.unwrap(), "it starts with one of: redis://, redis-cluster://");
         for wrong in ["", "h:6379", "redis://", "redis:///1", "redis:h"] {
             assert!(parse(&raw(wrong)).is_err(), "{wrong}");
         }

@@ -5,13 +5,8 @@ use std::time::Duration;
 
 use super::{Problem, Raw, within};
 
-const DURATION_UNITS: &[(&str, u64)] = &[
-    ("ms", 1),
-    ("s", 1_000),
-    ("m", 60_000),
-    ("h", 3_600_000),
-    ("d", 86_400_000),
-];
+const DURATION_UNITS: &[(&str, u64)] =
+    &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
 const SIZE_UNITS: &[(&str, u64)] = &[
     ("", 1),
@@ -76,27 +71,12 @@ mod tests {
             [ms("500ms"), ms("30s"), ms("2 m"), ms("1h"), ms("1d")],
             [500, 30_000, 120_000, 3_600_000, 86_400_000]
         );
-        for wrong in [
-            "30",
-            "s",
-            "",
-            "1.5s",
-            "-1s",
-            "30S",
-            "1w",
-            "99999999999999999999s",
-            "99999999999999999d",
-        ] {
-            assert_eq!(
-                parse(&raw(wrong)).unwrap_err().text,
-                "is not a duration",
-                "{wrong}"
-            );
+        for wrong in
+            ["30", "s", "", "1.5s", "-1s", "30S", "1w", "99999999999999999999s", "99999999999999999d"]
+        {
+            assert_eq!(parse(&raw(wrong)).unwrap_err().text, "is not a duration", "{wrong}");
         }
-        assert_eq!(
-            parse(&raw("99ms")).unwrap_err().hint.unwrap(),
-            "it must be between 100ms and 86400s"
-        );
+        assert_eq!(parse(&raw("99ms")).unwrap_err().hint.unwrap(), "it must be between 100ms and 86400s");
         assert!(parse(&raw("2d")).is_err());
     }
 

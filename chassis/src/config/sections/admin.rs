@@ -7,11 +7,8 @@ const HOST: Setting = Setting::new(
     "Where `/live`, `/ready` and `/metrics` are served. They need no token: keep it off the public network.",
 )
 .default("127.0.0.1");
-const PORT: Setting = Setting::new(
-    "admin.port",
-    "The port of the admin listener; 0 picks a free one.",
-)
-.default("9464");
+const PORT: Setting =
+    Setting::new("admin.port", "The port of the admin listener; 0 picks a free one.").default("9464");
 
 /// Where the admin listener stands; see [`crate::listen::bind`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,9 +30,6 @@ impl AdminSection {
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, Invalid> {
         let host = reader.require(&HOST, parse::host());
         let port = reader.require(&PORT, parse::number(0..=u16::MAX));
-        Ok(Self {
-            host: host?,
-            port: port?,
-        })
+        Ok(Self { host: host?, port: port? })
     }
 }

@@ -38,15 +38,10 @@ impl LogSection {
     /// # Errors
     /// When something in it is wrong.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, Invalid> {
-        let format = reader.require(
-            &FORMAT,
-            parse::word(&[("text", LogFormat::Text), ("json", LogFormat::Json)]),
-        );
+        let format =
+            reader.require(&FORMAT, parse::word(&[("text", LogFormat::Text), ("json", LogFormat::Json)]));
         let level = reader.require(&LEVEL, directives);
-        Ok(Self {
-            format: format?,
-            level: level?,
-        })
+        Ok(Self { format: format?, level: level? })
     }
 }
 

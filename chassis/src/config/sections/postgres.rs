@@ -5,22 +5,14 @@ use std::time::Duration;
 use crate::config::{Invalid, Reader, Setting, parse, well_known};
 use crate::secret::Secret;
 
-const URL: Setting = Setting::new(
-    "postgres.url",
-    "The Postgres database: `postgres://user:password@host:5432/database`.",
-)
-.secret_url()
-.env(well_known::DATABASE_URL);
-const POOL_SIZE: Setting = Setting::new(
-    "postgres.pool_size",
-    "How many connections a process opens at the most.",
-)
-.default("10");
-const STATEMENT_DEADLINE: Setting = Setting::new(
-    "postgres.statement_deadline",
-    "After how long a statement is given up.",
-)
-.default("5s");
+const URL: Setting =
+    Setting::new("postgres.url", "The Postgres database: `postgres://user:password@host:5432/database`.")
+        .secret_url()
+        .env(well_known::DATABASE_URL);
+const POOL_SIZE: Setting =
+    Setting::new("postgres.pool_size", "How many connections a process opens at the most.").default("10");
+const STATEMENT_DEADLINE: Setting =
+    Setting::new("postgres.statement_deadline", "After how long a statement is given up.").default("5s");
 
 /// The database, and what it is allowed to cost.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,10 +38,6 @@ impl PostgresSection {
         let pool_size = reader.require(&POOL_SIZE, parse::number(1..=1_000));
         let bounds = Duration::from_millis(100)..=Duration::from_secs(600);
         let statement_deadline = reader.require(&STATEMENT_DEADLINE, parse::duration(bounds));
-        Ok(Self {
-            url: url?,
-            pool_size: pool_size?,
-            statement_deadline: statement_deadline?,
-        })
+        Ok(Self { url: url?, pool_size: pool_size?, statement_deadline: statement_deadline? })
     }
 }

@@ -48,29 +48,18 @@ impl RedisSection {
     /// # Errors
     /// When something in it is wrong.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, Invalid> {
-        let url = reader.require(
-            &URL,
-            parse::secret_url(&["redis", "redis-sentinel", "redis-cluster"]),
-        );
+        let url = reader.require(&URL, parse::secret_url(&["redis", "redis-sentinel", "redis-cluster"]));
         let prefix = reader.require(&PREFIX, prefix);
         let partitions = reader.require(&PARTITIONS, parse::number(1..=1_024));
         let bounds = Duration::from_millis(50)..=Duration::from_secs(60);
         let command_deadline = reader.require(&COMMAND_DEADLINE, parse::duration(bounds));
-        Ok(Self {
-            url: url?,
-            prefix: prefix?,
-            partitions: partitions?,
-            command_deadline: command_deadline?,
-        })
+        Ok(Self { url: url?, prefix: prefix?, partitions: partitions?, command_deadline: command_deadline? })
     }
 }
 
 fn prefix(raw: &Raw) -> Result<String, Problem> {
     let text = parse::text(0..=MOST_PREFIX_BYTES)(raw)?;
-    if text
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || ":._-".contains(c))
-    {
+    if text.chars().all(|c| c.is_ascii_alphanumeric() || ":._-".contains(c)) {
         return Ok(text);
     }
     Err(Problem::new("holds a character that a prefix may not have").hint("use letters, digits and : . _ -"))

@@ -28,8 +28,6 @@ impl ShutdownSection {
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, Invalid> {
         let bounds = Duration::ZERO..=Duration::from_secs(3_600);
         let drain_deadline = reader.require(&DRAIN_DEADLINE, parse::duration(bounds));
-        Ok(Self {
-            drain_deadline: drain_deadline?,
-        })
+        Ok(Self { drain_deadline: drain_deadline? })
     }
 }

@@ -50,9 +50,7 @@ fn object(table: &toml::Table, key: &str, scope: &Scope, mistakes: &Mistakes) ->
                 object.entries.push((name.to_owned(), each));
             }
         } else {
-            object
-                .entries
-                .push((name.clone(), compile(value, &key, scope, mistakes)));
+            object.entries.push((name.clone(), compile(value, &key, scope, mistakes)));
         }
     }
     object.entries.sort_by(|(a, _), (b, _)| a.cmp(b));
@@ -82,28 +80,17 @@ fn each(list: &str, value: &toml::Value, key: &str, scope: &Scope, mistakes: &Mi
             return None;
         }
     };
-    let scope = Scope {
-        item: Some(item),
-        ..*scope
-    };
-    Some(Template::Each(
-        source,
-        Box::new(compile(value, key, &scope, mistakes)),
-    ))
+    let scope = Scope { item: Some(item), ..*scope };
+    Some(Template::Each(source, Box::new(compile(value, key, &scope, mistakes))))
 }
 
 fn spread(value: &toml::Value, key: &str, scope: &Scope, mistakes: &Mistakes) -> Option<Placeholder> {
-    let parts = value
-        .as_str()
-        .map(|text| parts(text, key, scope, mistakes))
-        .unwrap_or_default();
+    let parts = value.as_str().map(|text| parts(text, key, scope, mistakes)).unwrap_or_default();
     match <[Part; 1]>::try_from(parts) {
         Ok([Part::Field(placeholder)])
             if placeholder.fallback.is_none()
                 && placeholder.filter.is_none()
-                && placeholder
-                    .shapes()
-                    .all(|shape| matches!(shape, Shape::Object(_) | Shape::Json)) =>
+                && placeholder.shapes().all(|shape| matches!(shape, Shape::Object(_) | Shape::Json)) =>
         {
             Some(placeholder)
         }
@@ -124,10 +111,7 @@ fn text_template(text: &str, key: &str, scope: &Scope, mistakes: &Mistakes) -> T
         match part {
             Part::Literal(text) => constant.push_str(text),
             Part::Field(placeholder) => {
-                if placeholder
-                    .shapes()
-                    .any(|shape| matches!(shape, Shape::Object(_) | Shape::List(_)))
-                {
+                if placeholder.shapes().any(|shape| matches!(shape, Shape::Object(_) | Shape::List(_))) {
                     mistakes.add(key, "has an object or a list within a text");
                 }
             }

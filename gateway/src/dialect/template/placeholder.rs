@@ -25,32 +25,20 @@ pub(in crate::dialect) struct Scope {
 impl Scope {
     /// The scope of an event.
     pub(in crate::dialect) fn of(root: Shape) -> Self {
-        Self {
-            root,
-            item: None,
-            request: None,
-        }
+        Self { root, item: None, request: None }
     }
 
     /// The scope of an answer to `command`.
     pub(in crate::dialect) fn answering(root: Shape, command: CommandName) -> Self {
-        Self {
-            root,
-            item: None,
-            request: Some(command),
-        }
+        Self { root, item: None, request: Some(command) }
     }
 }
 
 impl Placeholder {
     /// Reads the text between the braces. A mistake is noted under `key`, and what can be read is returned.
     pub(super) fn parse(text: &str, key: &str, scope: &Scope, mistakes: &Mistakes) -> Self {
-        let mut placeholder = Placeholder {
-            sources: Vec::new(),
-            fallback: None,
-            omitted_when_absent: false,
-            filter: None,
-        };
+        let mut placeholder =
+            Placeholder { sources: Vec::new(), fallback: None, omitted_when_absent: false, filter: None };
         let mut pieces = split(text, "|").into_iter();
         let mut alternatives = split(pieces.next().unwrap_or_default(), "??");
         if let Some(last) = alternatives.last_mut()
@@ -111,11 +99,7 @@ impl Source {
     pub(super) fn parse(path: &str, key: &str, scope: &Scope, mistakes: &Mistakes) -> Option<Self> {
         let mut keys: Vec<String> = path.split('.').map(str::to_owned).collect();
         if keys.iter().any(String::is_empty) {
-            mistakes.add_with_hint(
-                key,
-                format!("`{path}` is no path"),
-                "{a.b} is a field, {$} everything",
-            );
+            mistakes.add_with_hint(key, format!("`{path}` is no path"), "{a.b} is a field, {$} everything");
             return None;
         }
         let start = keys.first().map(String::as_str);
@@ -155,22 +139,12 @@ impl Source {
         for name in keys.iter().skip(1) {
             let free = matches!(shape, Shape::Json | Shape::Object(&[]));
             if !free {
-                unknown(
-                    &format!("request.{}", keys.join(".")),
-                    name,
-                    Vec::new(),
-                    key,
-                    mistakes,
-                );
+                unknown(&format!("request.{}", keys.join(".")), name, Vec::new(), key, mistakes);
                 return None;
             }
             shape = Shape::Json;
         }
-        Some(Self {
-            base: Base::Request,
-            keys,
-            shape,
-        })
+        Some(Self { base: Base::Request, keys, shape })
     }
 }
 

@@ -59,10 +59,7 @@ impl Placeholder {
 
     /// What stands in a text for it.
     fn text(&self, data: Data<'_>) -> String {
-        let field = FilledField {
-            placeholder: self,
-            data,
-        };
+        let field = FilledField { placeholder: self, data };
         match serde_json::to_value(field) {
             Ok(Value::String(text)) => text,
             Ok(Value::Null) | Err(_) => String::new(),
@@ -82,14 +79,8 @@ impl Serialize for FilledField<'_> {
             (Some(Filter::Upper), Value::String(text)) => text.to_uppercase().serialize(serializer),
             (Some(Filter::Upper), other) => other.serialize(serializer),
             (Some(Filter::Time(times)), _) => {
-                let notation = Notation {
-                    times,
-                    ..Notation::default()
-                };
-                let written = Written {
-                    notation: &notation,
-                    ..found
-                };
+                let notation = Notation { times, ..Notation::default() };
+                let written = Written { notation: &notation, ..found };
                 written.serialize(serializer)
             }
         }
@@ -160,10 +151,7 @@ impl Object {
         map: &mut M,
     ) -> Result<(), M::Error> {
         for (name, value) in fields {
-            let named = self
-                .entries
-                .binary_search_by(|(entry, _)| entry.as_str().cmp(name))
-                .is_ok();
+            let named = self.entries.binary_search_by(|(entry, _)| entry.as_str().cmp(name)).is_ok();
             if !named {
                 map.serialize_entry(name, &found.field(name, value))?;
             }

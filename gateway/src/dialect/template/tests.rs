@@ -36,21 +36,13 @@ fn filled(template: &str, notation: &Notation) -> Value {
     let template = compiled(template, &message_scope()).expect("the template is right");
     let message = message();
     let written = render(&template, Data::new(&message, notation));
-    written.map_or(json!("left out"), |json| {
-        serde_json::from_str(json.get()).expect("what is written is JSON")
-    })
+    written
+        .map_or(json!("left out"), |json| serde_json::from_str(json.get()).expect("what is written is JSON"))
 }
 
 fn numbers() -> Notation {
-    let form = |prefix: &str| IdForm {
-        number: true,
-        prefix: prefix.to_owned(),
-    };
-    Notation {
-        users: form(""),
-        conversations: form("diet_"),
-        times: TimeForm::EpochMs,
-    }
+    let form = |prefix: &str| IdForm { number: true, prefix: prefix.to_owned() };
+    Notation { users: form(""), conversations: form("diet_"), times: TimeForm::EpochMs }
 }
 
 #[test]
@@ -80,10 +72,7 @@ fn what_is_absent_is_null_left_out_or_replaced() {
         ("t = ['{replyTo?}', '{seq}']", json!([3])),
         ("t.a = '{replyTo ?? clientId ?? id}'", json!({"a": "m1"})),
         ("t.a = '{replyTo ?? clientId?}'", json!({})),
-        (
-            "t.a = '{replyTo ?? \"no | reply ?? }\"}'",
-            json!({"a": "no | reply ?? }"}),
-        ),
+        ("t.a = '{replyTo ?? \"no | reply ?? }\"}'", json!({"a": "no | reply ?? }"})),
         ("t.a = '{replyTo ?? 0}'", json!({"a": 0})),
         ("t.a = 'to {replyTo}!'", json!({"a": "to !"})),
     ];
@@ -106,15 +95,8 @@ fn ids_and_times_are_written_as_the_wire_wants_them_wherever_they_stand() {
         assert_eq!(filled(template, &numbers), expected, "{template}");
     }
     let whole = filled("t = '{$}'", &numbers);
-    assert_eq!(
-        (&whole["senderId"], &whole["conversationId"]),
-        (&json!(5), &json!(7))
-    );
-    assert_eq!(
-        whole["metadata"],
-        message()["metadata"],
-        "the application's own fields are untouched"
-    );
+    assert_eq!((&whole["senderId"], &whole["conversationId"]), (&json!(5), &json!(7)));
+    assert_eq!(whole["metadata"], message()["metadata"], "the application's own fields are untouched");
     let ms = filled("t = '{createdAt | ms}'", &Notation::default());
     assert_eq!(ms, json!(1_769_851_800_007_i64));
 }
@@ -122,14 +104,8 @@ fn ids_and_times_are_written_as_the_wire_wants_them_wherever_they_stand() {
 #[test]
 fn an_objects_entries_are_taken_over_except_those_that_the_template_names() {
     let template = "t = { id = '{id}', '...' = '{metadata}' }";
-    assert_eq!(
-        filled(template, &Notation::default()),
-        json!({"id": "m1", "clientId": 9})
-    );
-    assert_eq!(
-        filled("t = { a = 1, '...' = '{metadata.none}' }", &Notation::default()),
-        json!({"a": 1})
-    );
+    assert_eq!(filled(template, &Notation::default()), json!({"id": "m1", "clientId": 9}));
+    assert_eq!(filled("t = { a = 1, '...' = '{metadata.none}' }", &Notation::default()), json!({"a": 1}));
 }
 
 #[test]
@@ -141,20 +117,13 @@ fn lists_are_written_item_by_item() {
         filled("t = { 'attachments[]' = '{@.url}' }", &Notation::default()),
         json!({"attachments": ["a", "b"]})
     );
-    assert_eq!(
-        filled("t = { 'x[metadata.none]' = 1 }", &Notation::default()),
-        json!({"x": []})
-    );
+    assert_eq!(filled("t = { 'x[metadata.none]' = 1 }", &Notation::default()), json!({"x": []}));
 }
 
 #[test]
 fn an_answer_can_repeat_fields_of_the_command() {
     let scope = Scope::answering(reply(CommandName::MessageSend), CommandName::MessageSend);
-    let template = compiled(
-        "t = { temp_id = '{request.client_id?}', id = '{message.id}' }",
-        &scope,
-    )
-    .unwrap();
+    let template = compiled("t = { temp_id = '{request.client_id?}', id = '{message.id}' }", &scope).unwrap();
     let mut names = Vec::new();
     template.request_fields(&mut names);
     assert_eq!(names, ["client_id"]);
@@ -171,19 +140,13 @@ fn what_can_never_be_filled_is_a_mistake() {
             "t.a = '{contnet}'",
             "t.a: `{contnet}` can never be filled: there is no `contnet` (hint: did you mean `content`?)",
         ),
-        (
-            "t = '{content.text}'",
-            "t: `{content.text}` can never be filled: there is no `text`",
-        ),
+        ("t = '{content.text}'", "t: `{content.text}` can never be filled: there is no `text`"),
         ("t = '{request.client_id}'", "there is no `request`"),
         ("t = 'by {sender}'", "has an object or a list within a text"),
         ("t = '{seq | ms}'", "`ms` is for times only"),
         ("t = '{type | uper}'", "did you mean `upper`?"),
         ("t = '{type | upper | upper}'", "second filter"),
-        (
-            "t = '{id ?? \"x\" ?? seq}'",
-            "`seq` in `{id ?? \"x\" ?? seq}` is never reached",
-        ),
+        ("t = '{id ?? \"x\" ?? seq}'", "`seq` in `{id ?? \"x\" ?? seq}` is never reached"),
         ("t = '{id ?? \"x\"?}'", "never absent"),
         ("t = '{id'", "not closed"),
         ("t = 'id}'", "without a `{`"),
@@ -191,10 +154,7 @@ fn what_can_never_be_filled_is_a_mistake() {
         ("t = { '...' = '{content}' }", "is no placeholder of an object"),
         ("t = { '...' = 'x' }", "is no placeholder of an object"),
         ("t = { 'a[content]' = 1 }", "`content` is no list"),
-        (
-            "t = { 'attachments[]' = 1, attachments = 2 }",
-            "stands here twice",
-        ),
+        ("t = { 'attachments[]' = 1, attachments = 2 }", "stands here twice"),
         ("t = 1979-05-27", "is a date"),
         ("t = inf", "is no number that JSON has"),
     ];

@@ -27,15 +27,9 @@ struct Layers<'a> {
 /// file lacks, and what in its `[answer]` not every reply has.
 pub(super) fn failure(file: &File, mistakes: &Mistakes) -> Failure {
     let scope = Scope::of(Shape::Object(&[]));
-    let general = Layers {
-        rule: None,
-        file: (&file.answer, "answer"),
-    };
+    let general = Layers { rule: None, file: (&file.answer, "answer") };
     general.form(&scope, mistakes);
-    let layers = Layers {
-        rule: None,
-        file: (&file.failure, "failure"),
-    };
+    let layers = Layers { rule: None, file: (&file.failure, "failure") };
     Failure {
         form: layers.form(&Scope::of(vocabulary::FAILURE), mistakes),
         texts: layers.words("texts", |form| &form.texts, mistakes),
@@ -52,29 +46,20 @@ pub(super) fn answering(
     mistakes: &Mistakes,
 ) -> Answering {
     let answer_key = format!("{}.answer", rule.key);
-    let success = Layers {
-        rule: Some((&rule.answer, &answer_key)),
-        file: (&file.answer, "answer"),
-    };
+    let success = Layers { rule: Some((&rule.answer, &answer_key)), file: (&file.answer, "answer") };
     let success = success.form(&Scope::answering(vocabulary::reply(command), command), mistakes);
     if rule.failure.is_empty() {
         let failure = Arc::clone(general);
         return Answering { success, failure };
     }
     let failure_key = format!("{}.failure", rule.key);
-    let layers = Layers {
-        rule: Some((&rule.failure, &failure_key)),
-        file: (&file.failure, "failure"),
-    };
+    let layers = Layers { rule: Some((&rule.failure, &failure_key)), file: (&file.failure, "failure") };
     let failure = Failure {
         form: layers.form(&Scope::answering(vocabulary::FAILURE, command), mistakes),
         texts: layers.words("texts", |form| &form.texts, mistakes),
         codes: layers.words("codes", |form| &form.codes, mistakes),
     };
-    Answering {
-        success,
-        failure: Arc::new(failure),
-    }
+    Answering { success, failure: Arc::new(failure) }
 }
 
 impl table::Form {
@@ -123,10 +108,7 @@ impl Layers<'_> {
             let key = format!("{key}.{name}");
             Words::read(table(form), &key, mistakes)
         });
-        [
-            of_rule.unwrap_or_default(),
-            Words::read(table(file), &format!("{file_key}.{name}"), for_file),
-        ]
+        [of_rule.unwrap_or_default(), Words::read(table(file), &format!("{file_key}.{name}"), for_file)]
     }
 }
 

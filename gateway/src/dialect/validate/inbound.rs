@@ -34,12 +34,10 @@ pub(super) fn rules(
         let fields = fields(rule, command, notation, mistakes);
         let answering = forms::answering(file, rule, command, failure, mistakes);
         let mut repeated = Vec::new();
-        let templates = [&answering.success, &answering.failure.form]
-            .into_iter()
-            .flat_map(|form| {
-                let payloads = form.emits.iter().filter_map(|emit| emit.payload.as_ref());
-                payloads.chain([&form.ack])
-            });
+        let templates = [&answering.success, &answering.failure.form].into_iter().flat_map(|form| {
+            let payloads = form.emits.iter().filter_map(|emit| emit.payload.as_ref());
+            payloads.chain([&form.ack])
+        });
         templates.for_each(|template: &Template| template.request_fields(&mut repeated));
         Some(Rule {
             command,
@@ -65,10 +63,7 @@ pub(super) fn by_event(file: &File, mistakes: &Mistakes) -> HashMap<Arc<str>, Ve
             check_event(event, &key, mistakes);
             let rules = by_event.entry(Arc::from(event.as_str())).or_default();
             let earlier = rules.iter().filter_map(|id| file.inbound.get(id.0));
-            if earlier
-                .into_iter()
-                .any(|earlier| earlier.when.is_empty() || earlier.when == rule.when)
-            {
+            if earlier.into_iter().any(|earlier| earlier.when.is_empty() || earlier.when == rule.when) {
                 mistakes.add_with_hint(
                     &key,
                     format!("an earlier rule takes every `{event}`"),
@@ -131,12 +126,9 @@ fn fields(rule: &Inbound, command: CommandName, notation: &Notation, mistakes: &
             let value = constant(value, shape, &key, notation, mistakes);
             match (fields.iter_mut().find(|field| field.name == *name), section) {
                 (Some(field), "defaults") if !field.paths.is_empty() => field.default = value,
-                (None, "constants") => fields.push(FieldRule {
-                    name: name.clone(),
-                    shape,
-                    paths: Vec::new(),
-                    default: value,
-                }),
+                (None, "constants") => {
+                    fields.push(FieldRule { name: name.clone(), shape, paths: Vec::new(), default: value })
+                }
                 (Some(_), _) => mistakes.add(&key, format!("`{name}` comes from elsewhere already")),
                 (None, _) => mistakes.add_with_hint(
                     &key,
@@ -168,11 +160,7 @@ fn paths(value: &toml::Value, shape: Shape, key: &str, mistakes: &Mistakes) -> V
         _ => None,
     };
     let Some(texts) = texts else {
-        mistakes.add_with_hint(
-            key,
-            "is neither a path nor a list of paths",
-            "\"$\" or [\"$\", \"id\"]",
-        );
+        mistakes.add_with_hint(key, "is neither a path nor a list of paths", "\"$\" or [\"$\", \"id\"]");
         return Vec::new();
     };
     let mut paths = Vec::with_capacity(texts.len());
@@ -223,9 +211,7 @@ fn require(rule: &Inbound, command: CommandName, fields: &[FieldRule], mistakes:
 fn share_values(fields: &[FieldRule]) -> bool {
     fields.iter().enumerate().any(|(place, field)| {
         let others = fields.iter().skip(place + 1).flat_map(|other| &other.paths);
-        others
-            .into_iter()
-            .any(|other| field.paths.iter().any(|path| path.overlaps(other)))
+        others.into_iter().any(|other| field.paths.iter().any(|path| path.overlaps(other)))
     })
 }
 
@@ -243,8 +229,6 @@ fn json(value: &toml::Value) -> Option<Value> {
 }
 
 fn object(table: &Table) -> Option<Value> {
-    let entries = table
-        .iter()
-        .map(|(name, value)| Some((name.clone(), json(value)?)));
+    let entries = table.iter().map(|(name, value)| Some((name.clone(), json(value)?)));
     Some(Value::Object(entries.collect::<Option<_>>()?))
 }

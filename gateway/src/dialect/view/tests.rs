@@ -73,45 +73,22 @@ fn every_event() -> Vec<ClientEvent> {
         participants: vec![UserId::new("u1").unwrap()],
         created_at_ms: 5,
     };
-    let change = ParticipantChange {
-        participant: profile(),
-    };
+    let change = ParticipantChange { participant: profile() };
     let by = Typing { user: profile() };
-    let cursor = Cursor {
-        user: UserId::new("u1").unwrap(),
-        delivered: Seq(3),
-        read: Seq(2),
-        origin: None,
-    };
+    let cursor = Cursor { user: UserId::new("u1").unwrap(), delivered: Seq(3), read: Seq(2), origin: None };
     let envelopes = [
-        (
-            EventKind::MessageCreated,
-            Event::MessageCreated(Box::new(message())),
-        ),
-        (
-            EventKind::ConversationCreated,
-            Event::ConversationCreated(Box::new(whole)),
-        ),
-        (
-            EventKind::ParticipantAdded,
-            Event::ParticipantAdded(change.clone()),
-        ),
+        (EventKind::MessageCreated, Event::MessageCreated(Box::new(message()))),
+        (EventKind::ConversationCreated, Event::ConversationCreated(Box::new(whole))),
+        (EventKind::ParticipantAdded, Event::ParticipantAdded(change.clone())),
         (EventKind::ParticipantRemoved, Event::ParticipantRemoved(change)),
         (EventKind::Receipts, Event::Receipts(vec![cursor])),
         (EventKind::TypingStarted, Event::TypingStarted(by.clone())),
         (EventKind::TypingStopped, Event::TypingStopped(by)),
     ];
     let session = SessionId::new("s1").unwrap();
-    let mut events: Vec<_> = envelopes
-        .into_iter()
-        .flat_map(|(kind, event)| client_events(&envelope(kind, event)))
-        .collect();
-    events.push(session_ready(
-        &profile(),
-        &session,
-        "native",
-        Some(Duration::from_secs(25)),
-    ));
+    let mut events: Vec<_> =
+        envelopes.into_iter().flat_map(|(kind, event)| client_events(&envelope(kind, event))).collect();
+    events.push(session_ready(&profile(), &session, "native", Some(Duration::from_secs(25))));
     events.push(resync(&conversation(), Version::new(2, 9)));
     events.push(conversation_left(&conversation(), "removed"));
     events
@@ -171,10 +148,7 @@ fn every_event_has_the_fields_that_templates_can_name() {
 
 #[test]
 fn every_reply_has_the_fields_that_templates_can_name() {
-    let heads = Heads {
-        version: Version::new(1, 5),
-        seq: Seq(3),
-    };
+    let heads = Heads { version: Version::new(1, 5), seq: Seq(3) };
     for command in CommandName::ALL {
         let view = match command {
             CommandName::Echo => reply::echo(&json!([1])),
@@ -212,10 +186,7 @@ fn a_cursor_is_told_once_for_what_was_read_and_once_for_what_was_only_delivered(
     };
     assert_eq!(told(4, 0), [(EventName::ReceiptDelivered, 4)]);
     assert_eq!(told(4, 4), [(EventName::ReceiptRead, 4)]);
-    assert_eq!(
-        told(4, 2),
-        [(EventName::ReceiptDelivered, 4), (EventName::ReceiptRead, 2)]
-    );
+    assert_eq!(told(4, 2), [(EventName::ReceiptDelivered, 4), (EventName::ReceiptRead, 2)]);
     assert_eq!(told(0, 0), []);
 }
 
@@ -234,8 +205,5 @@ fn an_event_comes_from_its_connection_and_a_receipt_from_the_one_that_moved_the_
         client_events(&envelope).remove(0).origin
     };
     assert_eq!(origin(Event::Receipts(vec![cursor])), session("reader"));
-    assert_eq!(
-        origin(Event::TypingStarted(Typing { user: profile() })),
-        session("gateway")
-    );
+    assert_eq!(origin(Event::TypingStarted(Typing { user: profile() })), session("gateway"));
 }

@@ -45,10 +45,7 @@ pub struct SlowReader {
 
 impl Default for SlowReader {
     fn default() -> Self {
-        Self {
-            deadline: Duration::from_secs(8),
-            bytes: 4 << 20,
-        }
+        Self { deadline: Duration::from_secs(8), bytes: 4 << 20 }
     }
 }
 
@@ -87,17 +84,10 @@ impl WireConfig {
     /// The first setting that the engine would panic on or that would refuse every client.
     pub fn check(&self) -> Result<(), WireConfigError> {
         let zero = |key, zero| {
-            if zero {
-                Err(WireConfigError { key, what: "zero" })
-            } else {
-                Ok(())
-            }
+            if zero { Err(WireConfigError { key, what: "zero" }) } else { Ok(()) }
         };
         if self.paths.is_empty() {
-            return Err(WireConfigError {
-                key: "paths",
-                what: "empty",
-            });
+            return Err(WireConfigError { key: "paths", what: "empty" });
         }
         zero("ping_interval", self.ping_interval.is_zero())?;
         zero("ping_timeout", self.ping_timeout.is_zero())?;
@@ -163,14 +153,8 @@ mod tests {
 
     #[test]
     fn a_zero_names_its_key() {
-        let config = WireConfig {
-            max_buffer_packets: 0,
-            ..WireConfig::default()
-        };
-        assert_eq!(
-            config.check().unwrap_err().to_string(),
-            "max_buffer_packets must not be zero"
-        );
+        let config = WireConfig { max_buffer_packets: 0, ..WireConfig::default() };
+        assert_eq!(config.check().unwrap_err().to_string(), "max_buffer_packets must not be zero");
     }
 
     #[test]

@@ -33,11 +33,7 @@ impl Origins {
             Self::List(list) => {
                 // Scheme and host compare without case, and an origin has nothing else.
                 let listed = |entry: &String| entry.as_bytes().eq_ignore_ascii_case(origin.as_bytes());
-                if list.iter().any(listed) {
-                    Verdict::Listed(origin.clone())
-                } else {
-                    Verdict::Foreign
-                }
+                if list.iter().any(listed) { Verdict::Listed(origin.clone()) } else { Verdict::Foreign }
             }
         }
     }
@@ -69,10 +65,7 @@ pub(super) fn preflight(request: &HeaderMap) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
-    headers.insert(
-        ACCESS_CONTROL_ALLOW_METHODS,
-        HeaderValue::from_static("GET, POST, OPTIONS"),
-    );
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST, OPTIONS"));
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     if let Some(asked) = request.get(ACCESS_CONTROL_REQUEST_HEADERS) {
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, asked.clone());
@@ -92,9 +85,7 @@ mod tests {
     #[test]
     fn a_star_never_comes_with_credentials() {
         let mut headers = HeaderMap::new();
-        Origins::Any
-            .judge(&from("https://a.example"))
-            .apply(&mut headers, &Origins::Any);
+        Origins::Any.judge(&from("https://a.example")).apply(&mut headers, &Origins::Any);
         assert_eq!(headers.get(ACCESS_CONTROL_ALLOW_ORIGIN).unwrap(), "*");
         assert!(headers.get(ACCESS_CONTROL_ALLOW_CREDENTIALS).is_none());
     }
@@ -103,13 +94,8 @@ mod tests {
     fn a_listed_origin_is_echoed_and_a_foreign_one_is_not() {
         let origins = Origins::List(vec!["https://a.example".to_owned()]);
         let mut headers = HeaderMap::new();
-        origins
-            .judge(&from("https://A.example"))
-            .apply(&mut headers, &origins);
-        assert_eq!(
-            headers.get(ACCESS_CONTROL_ALLOW_ORIGIN).unwrap(),
-            "https://A.example"
-        );
+        origins.judge(&from("https://A.example")).apply(&mut headers, &origins);
+        assert_eq!(headers.get(ACCESS_CONTROL_ALLOW_ORIGIN).unwrap(), "https://A.example");
         assert_eq!(headers.get(ACCESS_CONTROL_ALLOW_CREDENTIALS).unwrap(), "true");
         assert_eq!(headers.get(VARY).unwrap(), "Origin");
         assert_eq!(origins.judge(&from("https://a.example.evil")), Verdict::Foreign);

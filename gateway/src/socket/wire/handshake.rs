@@ -56,34 +56,25 @@ impl Handshake {
     /// Copies what is needed out of a request.
     pub(super) fn read<B>(request: &Request<B>, trusted_hops: usize) -> Result<Self, Refusal> {
         let headers = request.headers();
-        let peer = request
-            .extensions()
-            .get::<ConnectInfo<SocketAddr>>()
-            .map(|info| info.0.ip());
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
         Ok(Self {
             path: request.uri().path().into(),
             query: bounded(Some(request.uri().query().unwrap_or_default()), CREDENTIAL_BYTES)?
                 .unwrap_or_default(),
             host: bounded(text(headers, HOST), NAME_BYTES)?,
             origin: bounded(text(headers, ORIGIN), NAME_BYTES)?,
-            user_agent: headers
-                .get(USER_AGENT)
-                .map(|value| cut(&String::from_utf8_lossy(value.as_bytes()))),
+            user_agent: headers.get(USER_AGENT).map(|value| cut(&String::from_utf8_lossy(value.as_bytes()))),
             authorization: bounded(text(headers, AUTHORIZATION), CREDENTIAL_BYTES)?,
             cookies: bounded(joined(headers, COOKIE, "; ").as_deref(), CREDENTIAL_BYTES)?,
             // On a dual-stack listener an IPv4 client looks like ::ffff:1.2.3.4.
-            address: forwarded(headers, trusted_hops)
-                .or(peer)
-                .map(|address| address.to_canonical()),
+            address: forwarded(headers, trusted_hops).or(peer).map(|address| address.to_canonical()),
         })
     }
 
     /// A value of the query, decoded; the first one when there are several.
     pub fn query_value(&self, name: &str) -> Option<String> {
         let mut pairs = url::form_urlencoded::parse(self.query.as_bytes());
-        pairs
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.into_owned())
+        pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
 }
 
@@ -92,10 +83,7 @@ fn forwarded(headers: &HeaderMap, trusted_hops: usize) -> Option<IpAddr> {
     let nth = trusted_hops.checked_sub(1)?;
     let all = joined(headers, FORWARDED_FOR, ",")?;
     let entry = all.rsplit(',').nth(nth)?.trim();
-    entry
-        .parse()
-        .ok()
-        .or_else(|| entry.parse::<SocketAddr>().ok().map(|address| address.ip()))
+    entry.parse().ok().or_else(|| entry.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
@@ -103,11 +91,7 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 }
 
 fn joined(headers: &HeaderMap, name: HeaderName, separator: &str) -> Option<String> {
-    let values: Vec<&str> = headers
-        .get_all(name)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .collect();
+    let values: Vec<&str> = headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect();
     (!values.is_empty()).then(|| values.join(separator))
 }
 
@@ -119,9 +103,7 @@ fn bounded(text: Option<&str>, most: usize) -> Result<Option<Box<str>>, Refusal>
 }
 
 fn cut(text: &str) -> Box<str> {
-    text.get(..text.floor_char_boundary(SHOWN_BYTES))
-        .unwrap_or_default()
-        .into()
+    text.get(..text.floor_char_boundary(SHOWN_BYTES)).unwrap_or_default().into()
 }
 
 #[cfg(test)]
@@ -130,9 +112,7 @@ mod tests {
 
     fn request() -> http::request::Builder {
         let peer: SocketAddr = "10.0.0.9:1234".parse().unwrap();
-        Request::builder()
-            .uri("/socket.io/?EIO=4&token=t")
-            .extension(ConnectInfo(peer))
+        Request::builder().uri("/socket.io/?EIO=4&token=t").extension(ConnectInfo(peer))
     }
 
     fn read(builder: http::request::Builder, hops: usize) -> Result<Handshake, Refusal> {
@@ -141,11 +121,8 @@ mod tests {
 
     #[test]
     fn the_address_comes_from_trusted_proxies_only() {
-        let forged = || {
-            request()
-                .header("x-forwarded-for", "6.6.6.6, 1.2.3.4")
-                .header("x-forwarded-for", "10.0.0.1")
-        };
+        let forged =
+            || request().header("x-forwarded-for", "6.6.6.6, 1.2.3.4").header("x-forwarded-for", "10.0.0.1");
         let address = |hops| read(forged(), hops).unwrap().address.unwrap().to_string();
         assert_eq!(address(0), "10.0.0.9");
         assert_eq!(address(1), "10.0.0.1");
@@ -155,12 +132,7 @@ mod tests {
 
     #[test]
     fn a_forwarded_port_or_rubbish_does_no_harm() {
-        let address = |value| {
-            read(request().header("x-forwarded-for", value), 1)
-                .unwrap()
-                .address
-                .unwrap()
-        };
+        let address = |value| read(request().header("x-forwarded-for", value), 1).unwrap().address.unwrap();
         assert_eq!(address("1.2.3.4:555").to_string(), "1.2.3.4");
         assert_eq!(address("[2001:db8::1]:555").to_string(), "2001:db8::1");
         assert_eq!(address("unknown").to_string(), "10.0.0.9");
@@ -170,21 +142,14 @@ mod tests {
     fn a_long_user_agent_is_cut_and_a_long_credential_refused() {
         let shown = read(request().header("user-agent", "ü".repeat(400)), 0).unwrap();
         assert_eq!(shown.user_agent.unwrap().len(), SHOWN_BYTES);
-        let refused = read(
-            request().header("authorization", "x".repeat(CREDENTIAL_BYTES + 1)),
-            0,
-        );
+        let refused = read(request().header("authorization", "x".repeat(CREDENTIAL_BYTES + 1)), 0);
         assert_eq!(refused, Err(Refusal::HeadersTooLarge));
     }
 
     #[test]
     fn debug_output_shows_no_secret() {
-        let handshake = read(
-            request()
-                .header("authorization", "Bearer s3cret")
-                .header("cookie", "a=s3cret"),
-            0,
-        );
+        let handshake =
+            read(request().header("authorization", "Bearer s3cret").header("cookie", "a=s3cret"), 0);
         let shown = format!("{:?}", handshake.unwrap());
         assert!(!shown.contains("s3cret") && !shown.contains("token=t"), "{shown}");
     }

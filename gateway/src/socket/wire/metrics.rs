@@ -42,9 +42,6 @@ pub(super) struct Traffic {
 impl Traffic {
     /// The recorder of the process must be installed by now.
     pub(super) fn new() -> Self {
-        Self {
-            received: counter!(RECEIVED.name),
-            sent: counter!(SENT.name),
-        }
+        Self { received: counter!(RECEIVED.name), sent: counter!(SENT.name) }
     }
 }

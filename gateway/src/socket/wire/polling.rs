@@ -123,10 +123,7 @@ impl Drop for Fetching<'_> {
 fn text(body: Bytes) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
-    headers.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=UTF-8"),
-    );
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=UTF-8"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     *response.body_mut() = Body::from(body);
     response
@@ -168,9 +165,6 @@ mod tests {
     fn a_close_packet_comes_after_the_last_events() {
         assert_eq!(with_close_packet(&Bytes::from_static(b"")), "1");
         assert_eq!(with_close_packet(&Bytes::from_static(b"6")), "1");
-        assert_eq!(
-            with_close_packet(&Bytes::from_static(b"42[\"a\"]")),
-            "42[\"a\"]\u{1e}1"
-        );
+        assert_eq!(with_close_packet(&Bytes::from_static(b"42[\"a\"]")), "42[\"a\"]\u{1e}1");
     }
 }

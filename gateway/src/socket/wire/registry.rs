@@ -68,9 +68,7 @@ impl WireSlot {
 
 impl std::fmt::Debug for Wires {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Wires")
-            .field("live", &self.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Wires").field("live", &self.len()).finish_non_exhaustive()
     }
 }
 
@@ -138,12 +136,7 @@ impl Wires {
             Polling::Live(_) => true,
             Polling::Farewell { until } => *until > now,
         });
-        state
-            .live
-            .values()
-            .filter(|wire| wire.is_slow(now))
-            .cloned()
-            .collect()
+        state.live.values().filter(|wire| wire.is_slow(now)).cloned().collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -214,12 +207,7 @@ impl Wires {
                 state.polling.remove(sid);
                 let ended = wire.killed().is_some() && !wire.told.load(Ordering::SeqCst);
                 if ended && wire.transport() == Transport::Polling {
-                    state.polling.insert(
-                        *sid,
-                        Polling::Farewell {
-                            until: Instant::now() + FAREWELL,
-                        },
-                    );
+                    state.polling.insert(*sid, Polling::Farewell { until: Instant::now() + FAREWELL });
                 }
             }
             state.live.is_empty()

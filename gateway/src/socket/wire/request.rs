@@ -50,11 +50,9 @@ impl Refusal {
             Self::ForeignOrigin => (StatusCode::FORBIDDEN, 4, "Forbidden origin"),
             Self::UnsupportedProtocol => (StatusCode::BAD_REQUEST, 5, "Unsupported protocol version"),
             Self::UpgradeRequired => (StatusCode::UPGRADE_REQUIRED, 3, "WebSocket version 13 expected"),
-            Self::HeadersTooLarge => (
-                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                3,
-                "Header or query too large",
-            ),
+            Self::HeadersTooLarge => {
+                (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, 3, "Header or query too large")
+            }
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, 3, "Payload too large"),
             Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, 3, "Body took too long"),
             Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, 3, "Server is going away"),
@@ -72,17 +70,11 @@ impl Refusal {
         match self {
             Self::UpgradeRequired => {
                 headers.insert(http::header::UPGRADE, HeaderValue::from_static("websocket"));
-                headers.insert(
-                    http::header::SEC_WEBSOCKET_VERSION,
-                    HeaderValue::from_static("13"),
-                );
+                headers.insert(http::header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
             }
             Self::Draining => {
                 headers.insert(http::header::RETRY_AFTER, HeaderValue::from_static("1"));
-                headers.insert(
-                    HeaderName::from_static("connection"),
-                    HeaderValue::from_static("close"),
-                );
+                headers.insert(HeaderName::from_static("connection"), HeaderValue::from_static("close"));
             }
             _ => {}
         }
@@ -95,9 +87,7 @@ impl Ask {
     pub(super) fn parse(method: &Method, query: Option<&str>) -> Result<Self, Refusal> {
         let query = query.unwrap_or_default();
         let field = |name: &str| {
-            query
-                .split('&')
-                .find_map(|pair| pair.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')))
+            query.split('&').find_map(|pair| pair.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')))
         };
         let websocket = match field("transport") {
             Some("polling") => false,
@@ -107,10 +97,8 @@ impl Ask {
         if field("EIO") != Some("4") {
             return Err(Refusal::UnsupportedProtocol);
         }
-        let sid: Option<Sid> = field("sid")
-            .map(str::parse)
-            .transpose()
-            .map_err(|_| Refusal::UnknownSession)?;
+        let sid: Option<Sid> =
+            field("sid").map(str::parse).transpose().map_err(|_| Refusal::UnknownSession)?;
         match (method, websocket, sid) {
             (&Method::GET, true, sid) => Ok(Self::WebSocket(sid)),
             (&Method::GET, false, None) => Ok(Self::Open),
@@ -128,9 +116,7 @@ impl Ask {
             Self::WebSocket(Some(sid)) => ("websocket", sid),
             Self::Poll(sid) | Self::Post(sid) => ("polling", sid),
         };
-        format!("{ENGINE_PATH}/?EIO=4&transport={transport}&sid={sid}")
-            .parse()
-            .map_err(|_| Refusal::Internal)
+        format!("{ENGINE_PATH}/?EIO=4&transport={transport}&sid={sid}").parse().map_err(|_| Refusal::Internal)
     }
 }
 
@@ -148,18 +134,9 @@ mod tests {
     fn requests_are_told_apart_by_method_transport_and_sid() {
         let sid: Sid = SID.parse().unwrap();
         assert_eq!(ask(&Method::GET, "EIO=4&transport=polling&t=x"), Ok(Ask::Open));
-        assert_eq!(
-            ask(&Method::GET, &format!("EIO=4&transport=polling&sid={SID}")),
-            Ok(Ask::Poll(sid))
-        );
-        assert_eq!(
-            ask(&Method::POST, &format!("transport=polling&EIO=4&sid={SID}")),
-            Ok(Ask::Post(sid))
-        );
-        assert_eq!(
-            ask(&Method::GET, "EIO=4&transport=websocket"),
-            Ok(Ask::WebSocket(None))
-        );
+        assert_eq!(ask(&Method::GET, &format!("EIO=4&transport=polling&sid={SID}")), Ok(Ask::Poll(sid)));
+        assert_eq!(ask(&Method::POST, &format!("transport=polling&EIO=4&sid={SID}")), Ok(Ask::Post(sid)));
+        assert_eq!(ask(&Method::GET, "EIO=4&transport=websocket"), Ok(Ask::WebSocket(None)));
         assert_eq!(
             ask(&Method::GET, &format!("EIO=4&transport=websocket&sid={SID}")),
             Ok(Ask::WebSocket(Some(sid)))
@@ -169,22 +146,10 @@ mod tests {
     #[test]
     fn a_bad_request_says_what_is_wrong() {
         assert_eq!(Ask::parse(&Method::GET, None), Err(Refusal::UnknownTransport));
-        assert_eq!(
-            ask(&Method::GET, "EIO=4&transport=webtransport"),
-            Err(Refusal::UnknownTransport)
-        );
-        assert_eq!(
-            ask(&Method::GET, "EIO=3&transport=polling"),
-            Err(Refusal::UnsupportedProtocol)
-        );
-        assert_eq!(
-            ask(&Method::GET, "EIO=4&transport=polling&sid=short"),
-            Err(Refusal::UnknownSession)
-        );
-        assert_eq!(
-            ask(&Method::POST, "EIO=4&transport=polling"),
-            Err(Refusal::BadMethod)
-        );
+        assert_eq!(ask(&Method::GET, "EIO=4&transport=webtransport"), Err(Refusal::UnknownTransport));
+        assert_eq!(ask(&Method::GET, "EIO=3&transport=polling"), Err(Refusal::UnsupportedProtocol));
+        assert_eq!(ask(&Method::GET, "EIO=4&transport=polling&sid=short"), Err(Refusal::UnknownSession));
+        assert_eq!(ask(&Method::POST, "EIO=4&transport=polling"), Err(Refusal::BadMethod));
         assert_eq!(
             ask(&Method::DELETE, &format!("EIO=4&transport=polling&sid={SID}")),
             Err(Refusal::BadMethod)
@@ -193,11 +158,7 @@ mod tests {
 
     #[test]
     fn the_engine_sees_its_own_path_and_nothing_of_the_clients_query() {
-        let ask = ask(
-            &Method::GET,
-            &format!("EIO=4&transport=polling&token=secret&sid={SID}"),
-        )
-        .unwrap();
+        let ask = ask(&Method::GET, &format!("EIO=4&transport=polling&token=secret&sid={SID}")).unwrap();
         let expected = format!("/socket.io/?EIO=4&transport=polling&sid={SID}");
         assert_eq!(ask.engine_uri().unwrap().to_string(), expected);
     }

@@ -39,12 +39,8 @@ pub fn build<A: Adapter>(
     wires.set_engine(Arc::downgrade(&engine));
     let sweep = Arc::clone(&wires).sweep(lifecycle.hard());
     lifecycle.spawn_support("wire.sweep", sweep.map(Ok::<(), Infallible>));
-    let endpoint = Arc::new(Endpoint {
-        config,
-        engine,
-        wires: Arc::clone(&wires),
-        lifecycle: lifecycle.clone(),
-    });
+    let endpoint =
+        Arc::new(Endpoint { config, engine, wires: Arc::clone(&wires), lifecycle: lifecycle.clone() });
     Ok((endpoint.router(), io, wires))
 }
 
@@ -63,9 +59,7 @@ impl Endpoint {
         paths.dedup();
         let mut router = Router::new();
         for path in paths {
-            router = router
-                .route(path, any(answer))
-                .route(&format!("{path}/"), any(answer));
+            router = router.route(path, any(answer)).route(&format!("{path}/"), any(answer));
         }
         router.with_state(self)
     }

@@ -35,19 +35,8 @@ pub struct WireStream<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> WireStream<S> {
     /// `ahead` are the bytes that were read from `io` already.
     pub(super) fn new(io: S, ahead: Bytes, wire: Arc<Wire>) -> Self {
-        let handshake_left = if wire.transport() == Transport::Upgrading {
-            UPGRADE_BYTES
-        } else {
-            0
-        };
-        Self {
-            io,
-            ahead,
-            wire,
-            handshake_left,
-            whole_frames: true,
-            said_goodbye: false,
-        }
+        let handshake_left = if wire.transport() == Transport::Upgrading { UPGRADE_BYTES } else { 0 };
+        Self { io, ahead, wire, handshake_left, whole_frames: true, said_goodbye: false }
     }
 
     fn read(&mut self, bytes: usize) {
@@ -67,12 +56,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WireStream<S> {
         }
         self.said_goodbye = true;
         if self.whole_frames {
-            let code = self
-                .wire
-                .killed()
-                .unwrap_or(KillReason::Broken)
-                .close_code()
-                .to_be_bytes();
+            let code = self.wire.killed().unwrap_or(KillReason::Broken).close_code().to_be_bytes();
             let frame = [0x88, 2, code[0], code[1]];
             let _ = Pin::new(&mut self.io).poll_write(cx, &frame);
         }

@@ -43,10 +43,7 @@ impl Endpoint {
         sid: Option<Sid>,
     ) -> Result<Response<Body>, Refusal> {
         let accept = accept_key(request.headers())?;
-        let on_upgrade = request
-            .extensions_mut()
-            .remove::<OnUpgrade>()
-            .ok_or(Refusal::UpgradeRequired)?;
+        let on_upgrade = request.extensions_mut().remove::<OnUpgrade>().ok_or(Refusal::UpgradeRequired)?;
         let session = match sid {
             None if self.is_draining() => return Err(Refusal::Draining),
             None => Session::New(self.wires.open(Transport::WebSocket, self.handshake(&request)?)),
@@ -54,10 +51,7 @@ impl Endpoint {
         };
         // Nothing of the request may live on in the task: its headers share the connection's read buffer.
         drop(request);
-        let (hard, hand_over) = (
-            self.lifecycle.hard(),
-            Arc::clone(self).hand_over(on_upgrade, session),
-        );
+        let (hard, hand_over) = (self.lifecycle.hard(), Arc::clone(self).hand_over(on_upgrade, session));
         self.lifecycle.spawn_request("wire.upgrade", async move {
             hard.run_until_cancelled(hand_over).await;
         });
@@ -90,9 +84,7 @@ impl Endpoint {
         mut io: TokioIo<Upgraded>,
         probing: Probing,
     ) -> Option<WireStream<TokioIo<Upgraded>>> {
-        let ahead = tokio::time::timeout(self.config.upgrade_timeout, first_bytes(&mut io))
-            .await
-            .ok()??;
+        let ahead = tokio::time::timeout(self.config.upgrade_timeout, first_bytes(&mut io)).await.ok()??;
         Some(WireStream::new(io, ahead, probing.take_over()?))
     }
 
@@ -147,22 +139,13 @@ fn accept_key(headers: &HeaderMap) -> Result<HeaderValue, Refusal> {
             .get_all(name)
             .iter()
             .filter_map(|value| value.to_str().ok())
-            .any(|value| {
-                value
-                    .split(',')
-                    .any(|entry| entry.trim().eq_ignore_ascii_case(token))
-            })
+            .any(|value| value.split(',').any(|entry| entry.trim().eq_ignore_ascii_case(token)))
     };
-    let version_13 = headers
-        .get(SEC_WEBSOCKET_VERSION)
-        .is_some_and(|version| version == "13");
+    let version_13 = headers.get(SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
     if !lists(UPGRADE, "websocket") || !lists(CONNECTION, "upgrade") || !version_13 {
         return Err(Refusal::UpgradeRequired);
     }
-    let key = headers
-        .get(SEC_WEBSOCKET_KEY)
-        .ok_or(Refusal::BadRequest)?
-        .as_bytes();
+    let key = headers.get(SEC_WEBSOCKET_KEY).ok_or(Refusal::BadRequest)?.as_bytes();
     match BASE64_STANDARD.decode(key) {
         Ok(nonce) if nonce.len() == 16 => {
             HeaderValue::from_str(&derive_accept_key(key)).map_err(|_| Refusal::Internal)
@@ -206,21 +189,11 @@ mod tests {
 
     #[test]
     fn what_is_no_websocket_handshake_is_refused() {
-        for (name, value) in [
-            (UPGRADE, "h2c"),
-            (CONNECTION, "close"),
-            (SEC_WEBSOCKET_VERSION, "8"),
-        ] {
-            assert_eq!(
-                accept_key(&headers(&[(name, value)])),
-                Err(Refusal::UpgradeRequired)
-            );
+        for (name, value) in [(UPGRADE, "h2c"), (CONNECTION, "close"), (SEC_WEBSOCKET_VERSION, "8")] {
+            assert_eq!(accept_key(&headers(&[(name, value)])), Err(Refusal::UpgradeRequired));
         }
         for key in ["", "dG9vIHNob3J0", "not base64 at all!!!!!!!"] {
-            assert_eq!(
-                accept_key(&headers(&[(SEC_WEBSOCKET_KEY, key)])),
-                Err(Refusal::BadRequest)
-            );
+            assert_eq!(accept_key(&headers(&[(SEC_WEBSOCKET_KEY, key)])), Err(Refusal::BadRequest));
         }
     }
 }

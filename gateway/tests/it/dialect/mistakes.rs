@@ -10,10 +10,7 @@ use super::{Folder, documented_example};
 const HEAD: &str = "name = \"app\"\nanswer.ack = 1\nfailure.ack = 1\n";
 
 fn said(text: &str) -> Vec<String> {
-    mistakes_of("app.toml", text)
-        .iter()
-        .map(ToString::to_string)
-        .collect()
+    mistakes_of("app.toml", text).iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -24,23 +21,14 @@ fn the_documented_example_has_no_mistakes() {
 #[test]
 fn each_mistake_is_named_with_its_key_and_a_hint() {
     let table = [
-        (
-            "colour = 1",
-            "app.toml: colour: is an unknown key (hint: it is one of",
-        ),
-        (
-            "nmae = 'x'",
-            "app.toml: nmae: is an unknown key (hint: did you mean `name`?)",
-        ),
+        ("colour = 1", "app.toml: colour: is an unknown key (hint: it is one of"),
+        ("nmae = 'x'", "app.toml: nmae: is an unknown key (hint: did you mean `name`?)"),
         ("times = 'unix'", "times: `unix` is no form of times"),
         (
             "ids.user.type = 'int'",
             "ids.user.type: `int` is no type of ids (hint: it is one of string, number)",
         ),
-        (
-            "ids.usr.type = 'string'",
-            "ids.usr: is an unknown key (hint: did you mean `user`?)",
-        ),
+        ("ids.usr.type = 'string'", "ids.usr: is an unknown key (hint: did you mean `user`?)"),
         ("namespaces = ['/']", "namespaces: `/` is every dialect's"),
         ("namespaces = ['chat']", "namespaces: `chat` is no namespace"),
         ("namespaces = 'chat'", "namespaces: is no list of texts"),
@@ -49,31 +37,19 @@ fn each_mistake_is_named_with_its_key_and_a_hint() {
             "refusals.token_expird = 'x'",
             "refusals.token_expird: is an unknown code (hint: did you mean `token_expired`?)",
         ),
-        (
-            "answer.emit = [{ payload = 1 }]",
-            "answer.emit[0].event: is missing",
-        ),
-        (
-            "answer.emit = { event = 'a' }",
-            "answer.emit: is no list of tables",
-        ),
+        ("answer.emit = [{ payload = 1 }]", "answer.emit[0].event: is missing"),
+        ("answer.emit = { event = 'a' }", "answer.emit: is no list of tables"),
         (
             "failure.emit = [{ event = 'connect' }]",
             "failure.emit[0].event: `connect` is a name that Socket.IO keeps",
         ),
-        (
-            "failure.emit = [{ event = 'e', payload = '{mesage}' }]",
-            "(hint: did you mean `message`?)",
-        ),
+        ("failure.emit = [{ event = 'e', payload = '{mesage}' }]", "(hint: did you mean `message`?)"),
         ("inbound = [{ command = 'ping' }]", "inbound[0].event: is missing"),
         (
             "inbound = [{ event = 'p', command = 'pong' }]",
             "inbound[p].command: `pong` is no canonical command",
         ),
-        (
-            "inbound = [{ event = 'p', command = 'ping', aliases = ['p'] }]",
-            "an earlier rule takes every `p`",
-        ),
+        ("inbound = [{ event = 'p', command = 'ping', aliases = ['p'] }]", "an earlier rule takes every `p`"),
         (
             "inbound = [{ event = 'p', command = 'ping', fields.x = 'x' }]",
             "inbound[p].fields.x: ping has no field `x`",
@@ -90,10 +66,7 @@ fn each_mistake_is_named_with_its_key_and_a_hint() {
             "inbound = [{ event = 'e', command = 'echo', fields.payload = 7 }]",
             "is neither a path nor a list of paths",
         ),
-        (
-            "inbound = [{ event = 'e', command = 'echo', fields.payload = 'a..b' }]",
-            "has an empty name in it",
-        ),
+        ("inbound = [{ event = 'e', command = 'echo', fields.payload = 'a..b' }]", "has an empty name in it"),
         (
             "inbound = [{ event = 'e', command = 'echo', fields.payload = '[a]' }]",
             "`[a]` is a list, which the field is not",
@@ -153,10 +126,7 @@ fn each_mistake_is_named_with_its_key_and_a_hint() {
     ];
     for (text, expected) in table {
         let said = said(&format!("{HEAD}{text}"));
-        assert!(
-            said.iter().any(|line| line.contains(expected)),
-            "{text}: {said:#?}"
-        );
+        assert!(said.iter().any(|line| line.contains(expected)), "{text}: {said:#?}");
         assert_eq!(said.len(), 1, "{text} is one mistake: {said:#?}");
     }
     assert_eq!(said(HEAD), [""; 0], "what they have in common is right");
@@ -177,10 +147,7 @@ fn all_mistakes_are_said_at_once() {
         "outbound[0].event",
     ];
     for key in keys {
-        let named = said
-            .iter()
-            .filter(|line| line.contains(&format!(" {key}: ")))
-            .count();
+        let named = said.iter().filter(|line| line.contains(&format!(" {key}: "))).count();
         assert_eq!(named, 1, "{key}: {said:#?}");
     }
     assert_eq!(said.len(), keys.len(), "{said:#?}");
@@ -214,22 +181,14 @@ fn two_files_cannot_claim_the_same() {
         "paths: `/b` is taken by",
         "there is no dialect `three`",
     ] {
-        assert!(
-            said.iter().any(|line| line.contains(expected)),
-            "{expected}: {said:#?}"
-        );
+        assert!(said.iter().any(|line| line.contains(expected)), "{expected}: {said:#?}");
     }
 }
 
 #[test]
 fn a_folder_that_is_not_there_is_a_mistake() {
     let mistakes = Dialects::load(Some("/nowhere/at/all".as_ref()), "native").expect_err("there is none");
-    assert!(
-        mistakes[0]
-            .to_string()
-            .starts_with("/nowhere/at/all: cannot be read"),
-        "{mistakes:?}"
-    );
+    assert!(mistakes[0].to_string().starts_with("/nowhere/at/all: cannot be read"), "{mistakes:?}");
 }
 
 #[test]

@@ -16,10 +16,7 @@ fn a_handshake_selects_by_namespace_then_query_then_path_then_host_then_default(
     assert_eq!(selected("/", None, Some("elsewhere"), usual), native);
     assert_eq!(selected("/support", None, None, usual), support);
     assert_eq!(selected("/helpdesk", None, None, usual), support);
-    assert_eq!(
-        selected("/native", Some("support"), theirs, "/api/socketio"),
-        native
-    );
+    assert_eq!(selected("/native", Some("support"), theirs, "/api/socketio"), native);
     assert_eq!(selected("/", Some("support"), None, usual), support);
     assert_eq!(selected("/", Some("native"), theirs, "/api/socketio"), native);
     assert_eq!(selected("/", None, None, "/api/socketio/"), support);
@@ -37,9 +34,6 @@ fn indices_are_dense_and_namespaces_and_paths_are_listed() {
         let found = dialects.by_index(dialect.index()).expect("its index leads to it");
         assert_eq!(found.name(), dialect.name());
     }
-    assert_eq!(
-        dialects.namespaces().collect::<Vec<_>>(),
-        ["/", "/native", "/support", "/helpdesk"]
-    );
+    assert_eq!(dialects.namespaces().collect::<Vec<_>>(), ["/", "/native", "/support", "/helpdesk"]);
     assert_eq!(dialects.paths().collect::<Vec<_>>(), ["/api/socketio"]);
 }

@@ -45,21 +45,12 @@ impl App {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         listener::serve(listener, router, HttpLimits::default(), &lifecycle.handle());
-        Self {
-            address,
-            wires,
-            connected,
-            ended,
-            lifecycle,
-        }
+        Self { address, wires, connected, ended, lifecycle }
     }
 
     /// The wire of the last socket that connected.
     pub async fn wire(&self) -> Arc<Wire> {
-        eventually("a socket connects", || {
-            self.connected.lock().unwrap().last().cloned()
-        })
-        .await
+        eventually("a socket connects", || self.connected.lock().unwrap().last().cloned()).await
     }
 
     pub async fn ends(&self, count: usize) -> Vec<DisconnectReason> {
@@ -68,31 +59,21 @@ impl App {
     }
 
     pub async fn has_no_session(&self) {
-        tokio::time::timeout(DEADLINE, self.wires.emptied())
-            .await
-            .expect("no wire is left");
+        tokio::time::timeout(DEADLINE, self.wires.emptied()).await.expect("no wire is left");
     }
 
     /// Stops the server; everything it spawned must end by itself.
     pub async fn stop(self) {
         let handle = self.lifecycle.handle();
         handle.stop();
-        let code = tokio::time::timeout(DEADLINE, self.lifecycle.run(Duration::ZERO))
-            .await
-            .expect("it stops");
+        let code =
+            tokio::time::timeout(DEADLINE, self.lifecycle.run(Duration::ZERO)).await.expect("it stops");
         assert_eq!(code, std::process::ExitCode::SUCCESS);
     }
 }
 
 fn wire_of(socket: &SocketRef) -> Arc<Wire> {
-    Arc::clone(
-        socket
-            .req_parts()
-            .extensions
-            .get::<WireSlot>()
-            .expect("a session has a wire")
-            .wire(),
-    )
+    Arc::clone(socket.req_parts().extensions.get::<WireSlot>().expect("a session has a wire").wire())
 }
 
 /// Emits `count` events of 32 KiB, as fast as it can.

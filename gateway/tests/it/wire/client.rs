@@ -38,17 +38,10 @@ pub async fn http(address: &str, method: &str, path: &str, headers: &str, body: 
     );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
-    tokio::time::timeout(DEADLINE, stream.read_to_string(&mut answer))
-        .await
-        .expect("an answer")
-        .unwrap();
+    tokio::time::timeout(DEADLINE, stream.read_to_string(&mut answer)).await.expect("an answer").unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").expect("a whole answer");
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer {
-        status,
-        head: head.to_owned(),
-        body: body.to_owned(),
-    }
+    Answer { status, head: head.to_owned(), body: body.to_owned() }
 }
 
 /// A polling client.
@@ -62,10 +55,7 @@ impl Polling {
     pub async fn connect(address: &str) -> Self {
         let open = http(address, "GET", "/socket.io/?EIO=4&transport=polling", "", "").await;
         let sid = open.body.split('"').nth(3).expect("a session id").to_owned();
-        let client = Self {
-            address: address.to_owned(),
-            sid,
-        };
+        let client = Self { address: address.to_owned(), sid };
         assert_eq!(client.post("40").await.body, "ok");
         assert!(client.gets("40{").await);
         client
@@ -120,11 +110,7 @@ pub struct Ws {
 impl Ws {
     /// Opens a session and joins the main namespace.
     pub async fn connect(address: &str) -> Self {
-        Self::open(address, "/socket.io/?EIO=4&transport=websocket", "")
-            .await
-            .unwrap()
-            .joined()
-            .await
+        Self::open(address, "/socket.io/?EIO=4&transport=websocket", "").await.unwrap().joined().await
     }
 
     /// The WebSocket handshake; the HTTP status when it is refused.
@@ -136,10 +122,7 @@ impl Ws {
             request.headers_mut().append(name, value.parse().unwrap());
         }
         match tokio_tungstenite::client_async(request, stream).await {
-            Ok((stream, _)) => Ok(Self {
-                stream,
-                close_code: None,
-            }),
+            Ok((stream, _)) => Ok(Self { stream, close_code: None }),
             Err(Error::Http(refused)) => Err(refused.status().as_u16()),
             Err(error) => panic!("no answer: {error}"),
         }
@@ -160,10 +143,7 @@ impl Ws {
     /// The next packet that is no ping; `None` when the connection has ended.
     pub async fn next(&mut self) -> Option<String> {
         loop {
-            match tokio::time::timeout(DEADLINE, self.stream.next())
-                .await
-                .expect("a packet or the end")?
-            {
+            match tokio::time::timeout(DEADLINE, self.stream.next()).await.expect("a packet or the end")? {
                 Ok(Message::Text(text)) if text.as_str() == "2" => self.send("3").await,
                 Ok(Message::Text(text)) => return Some(text.to_string()),
                 Ok(Message::Close(frame)) => self.close_code = frame.map(|frame| frame.code.into()),

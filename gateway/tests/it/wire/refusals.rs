@@ -12,11 +12,7 @@ use super::client::{Polling, Ws, http};
 
 #[tokio::test]
 async fn an_oversized_frame_ends_that_connection_only() {
-    let app = App::start(WireConfig {
-        max_message_bytes: 1000,
-        ..WireConfig::default()
-    })
-    .await;
+    let app = App::start(WireConfig { max_message_bytes: 1000, ..WireConfig::default() }).await;
     let mut good = Ws::connect(&app.address).await;
     let mut bad = Ws::connect(&app.address).await;
     bad.send(&format!(r#"42["echo","{}"]"#, "x".repeat(2000))).await;
@@ -29,11 +25,7 @@ async fn an_oversized_frame_ends_that_connection_only() {
 
 #[tokio::test]
 async fn an_oversized_post_is_refused_and_ends_its_session() {
-    let app = App::start(WireConfig {
-        max_payload_bytes: 1000,
-        ..WireConfig::default()
-    })
-    .await;
+    let app = App::start(WireConfig { max_payload_bytes: 1000, ..WireConfig::default() }).await;
     let client = Polling::connect(&app.address).await;
     let body = format!(r#"42["echo","{}"]"#, "x".repeat(2000));
     assert_eq!(client.post(&body).await.status, 413);
@@ -44,11 +36,7 @@ async fn an_oversized_post_is_refused_and_ends_its_session() {
 #[tokio::test]
 async fn a_foreign_origin_is_refused_and_a_listed_one_is_echoed() {
     let origins = Origins::List(vec!["https://app.example".to_owned()]);
-    let app = App::start(WireConfig {
-        origins,
-        ..WireConfig::default()
-    })
-    .await;
+    let app = App::start(WireConfig { origins, ..WireConfig::default() }).await;
     let websocket = "/socket.io/?EIO=4&transport=websocket";
     let polling = "/socket.io/?EIO=4&transport=polling";
     let foreign = "Origin: https://evil.example\r\n";
@@ -57,18 +45,12 @@ async fn a_foreign_origin_is_refused_and_a_listed_one_is_echoed() {
     assert!(Ws::open(&app.address, websocket, listed).await.is_ok());
     assert_eq!(http(&app.address, "GET", polling, foreign, "").await.status, 403);
     let open = http(&app.address, "GET", polling, listed, "").await;
-    assert_eq!(
-        open.header("access-control-allow-origin"),
-        Some("https://app.example")
-    );
+    assert_eq!(open.header("access-control-allow-origin"), Some("https://app.example"));
     assert_eq!(open.header("access-control-allow-credentials"), Some("true"));
     assert_eq!(open.header("vary"), Some("Origin"));
     let preflight = http(&app.address, "OPTIONS", polling, listed, "").await;
     assert_eq!(preflight.status, 204);
-    assert_eq!(
-        preflight.header("access-control-allow-methods"),
-        Some("GET, POST, OPTIONS")
-    );
+    assert_eq!(preflight.header("access-control-allow-methods"), Some("GET, POST, OPTIONS"));
 }
 
 #[tokio::test]
@@ -79,10 +61,7 @@ async fn what_is_no_session_is_refused_with_a_code() {
         (answer.status, answer.body)
     };
     let unknown = r#"{"code":1,"message":"Session ID unknown"}"#.to_owned();
-    assert_eq!(
-        get("EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA").await,
-        (400, unknown)
-    );
+    assert_eq!(get("EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA").await, (400, unknown));
     assert_eq!(get("EIO=3&transport=polling").await.0, 400);
     assert_eq!(get("EIO=4&transport=carrier-pigeon").await.0, 400);
     assert_eq!(get("EIO=4&transport=websocket").await.0, 426);
@@ -95,9 +74,7 @@ async fn a_draining_endpoint_opens_no_session() {
     let handle = lifecycle.handle();
     let (router, _io, wires) = wire::build(SocketIo::builder(), WireConfig::default(), &handle).unwrap();
     handle.stop();
-    let request = Request::get("/socket.io/?EIO=4&transport=polling")
-        .body(Body::empty())
-        .unwrap();
+    let request = Request::get("/socket.io/?EIO=4&transport=polling").body(Body::empty()).unwrap();
     let answer = router.oneshot(request).await.unwrap();
     assert_eq!(answer.status(), 503);
     assert_eq!(answer.headers()["retry-after"], "1");

@@ -27,19 +27,10 @@ async fn a_websocket_talks_and_its_end_leaves_nothing() {
 
 #[tokio::test]
 async fn the_handshake_is_kept_until_it_is_taken() {
-    let app = App::start(WireConfig {
-        trusted_hops: 1,
-        ..WireConfig::default()
-    })
-    .await;
+    let app = App::start(WireConfig { trusted_hops: 1, ..WireConfig::default() }).await;
     let headers = "Authorization: Bearer t0ken\r\nX-Forwarded-For: 9.9.9.9, 1.2.3.4\r\nCookie: a=b\r\nUser-Agent: test\r\n";
-    let client = Ws::open(
-        &app.address,
-        "/socket.io/?EIO=4&transport=websocket&token=q",
-        headers,
-    )
-    .await
-    .unwrap();
+    let client =
+        Ws::open(&app.address, "/socket.io/?EIO=4&transport=websocket&token=q", headers).await.unwrap();
     let client = client.joined().await;
     let wire = app.wire().await;
     let handshake = wire.take_handshake().unwrap();
@@ -105,35 +96,23 @@ async fn a_websocket_that_says_nothing_does_not_cost_the_polling_session() {
     let app = App::start(WireConfig::default()).await;
     let polling = Polling::connect(&app.address).await;
     let wire = app.wire().await;
-    let mute = Ws::open(&app.address, &polling.path("websocket"), "")
-        .await
-        .unwrap();
+    let mute = Ws::open(&app.address, &polling.path("websocket"), "").await.unwrap();
     assert_eq!(wire.transport(), Transport::Upgrading);
     let second = Ws::open(&app.address, &polling.path("websocket"), "").await;
     assert_eq!(second.err(), Some(400), "one upgrade at a time");
     drop(mute);
-    eventually("polling goes on", || {
-        (wire.transport() == Transport::Polling).then_some(())
-    })
-    .await;
+    eventually("polling goes on", || (wire.transport() == Transport::Polling).then_some(())).await;
     polling.post(r#"42["echo","hi"]"#).await;
     assert!(polling.gets(r#"42["echo","hi"]"#).await);
-    let _mute = Ws::open(&app.address, &polling.path("websocket"), "")
-        .await
-        .unwrap();
+    let _mute = Ws::open(&app.address, &polling.path("websocket"), "").await.unwrap();
     app.stop().await;
 }
 
 #[tokio::test]
 async fn a_session_that_never_joins_is_forgotten() {
-    let app = App::start(WireConfig {
-        connect_timeout: Duration::from_millis(100),
-        ..WireConfig::default()
-    })
-    .await;
-    let websocket = Ws::open(&app.address, "/socket.io/?EIO=4&transport=websocket", "")
-        .await
-        .unwrap();
+    let app =
+        App::start(WireConfig { connect_timeout: Duration::from_millis(100), ..WireConfig::default() }).await;
+    let websocket = Ws::open(&app.address, "/socket.io/?EIO=4&transport=websocket", "").await.unwrap();
     let polling = http(&app.address, "GET", "/socket.io/?EIO=4&transport=polling", "", "").await;
     assert_eq!(polling.status, 200);
     app.has_no_session().await;
@@ -143,34 +122,14 @@ async fn a_session_that_never_joins_is_forgotten() {
 
 #[tokio::test]
 async fn an_alias_is_served_like_the_first_path() {
-    let paths = vec![
-        SocketPath::parse("/socket.io").unwrap(),
-        SocketPath::parse("/chat/ws/").unwrap(),
-    ];
-    let app = App::start(WireConfig {
-        paths,
-        ..WireConfig::default()
-    })
-    .await;
-    let client = Ws::open(&app.address, "/chat/ws/?EIO=4&transport=websocket", "")
-        .await
-        .unwrap();
+    let paths = vec![SocketPath::parse("/socket.io").unwrap(), SocketPath::parse("/chat/ws/").unwrap()];
+    let app = App::start(WireConfig { paths, ..WireConfig::default() }).await;
+    let client = Ws::open(&app.address, "/chat/ws/?EIO=4&transport=websocket", "").await.unwrap();
     let client = client.joined().await;
     assert_eq!(&*app.wire().await.take_handshake().unwrap().path, "/chat/ws/");
     let open = http(&app.address, "GET", "/chat/ws?EIO=4&transport=polling", "", "").await;
     assert_eq!(open.status, 200);
-    assert_eq!(
-        http(
-            &app.address,
-            "GET",
-            "/socket.iox/?EIO=4&transport=polling",
-            "",
-            ""
-        )
-        .await
-        .status,
-        404
-    );
+    assert_eq!(http(&app.address, "GET", "/socket.iox/?EIO=4&transport=polling", "", "").await.status, 404);
     drop(client);
 }
 

@@ -1,0 +1,84 @@
+//! A way to Postgres that can be cut.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinHandle,
+};
+
+/// Listens on a port and passes everything on, until it is cut.
+pub struct Proxy {
+    url: String,
+    open: watch::Sender<bool>,
+    tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
+}
+
+impl Proxy {
+    /// A proxy before the server of this URL (`postgres://user@host:port/database`).
+    pub async fn before(url: &str) -> Self {
+        let (head, database) = url.rsplit_once('/').unwrap();
+        let (user, server) = head.rsplit_once('@').unwrap();
+        let server = server.to_owned();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("{user}@{}/{database}", listener.local_addr().unwrap());
+        let (open, state) = watch::channel(true);
+        let tasks = Arc::new(Mutex::new(Vec::new()));
+        let proxy = Self { url, open, tasks: Arc::clone(&tasks) };
+        let accepting = accept(listener, server, state, Arc::clone(&tasks));
+        #[expect(clippy::disallowed_methods, reason = "a test's own task, ended with the proxy")]
+        let accepting = tokio::spawn(accepting);
+        tasks.lock().unwrap().push(accepting);
+        proxy
+    }
+
+    /// The URL that leads through it.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Ends every connection, and refuses new ones.
+    pub fn cut(&self) {
+        self.open.send_replace(false);
+    }
+
+    /// Passes everything on again.
+    pub fn mend(&self) {
+        self.open.send_replace(true);
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        for task in self.tasks.lock().unwrap().drain(..) {
+            task.abort();
+        }
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    server: String,
+    state: watch::Receiver<bool>,
+    tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
+) {
+    loop {
+        let (mut client, _) = listener.accept().await.unwrap();
+        if !*state.borrow() {
+            continue;
+        }
+        let (server, mut state) = (server.clone(), state.clone());
+        let passing = async move {
+            let Ok(mut server) = TcpStream::connect(server).await else { return };
+            tokio::select! {
+                _ = copy_bidirectional(&mut client, &mut server) => {}
+                _ = state.wait_for(|open| !open) => {}
+            }
+        };
+        #[expect(clippy::disallowed_methods, reason = "a test's own task, ended with the proxy")]
+        let passing = tokio::spawn(passing);
+        tasks.lock().unwrap().push(passing);
+    }
+}
