@@ -3,23 +3,20 @@ import assert from 'node:assert/strict';
 
 import { until } from './wait.js';
 
+const place = ({ seq, id }) => `${seq} ${id}`;
+
 /** Waits until every member has been told of all messages that others sent, then compares all with all. */
 export async function assertSameOrder(members, conversationId, messages, deadline = 30_000) {
+  const expected = (member) => messages.filter(({ senderId }) => senderId !== member.user).map(place);
+  const missing = (member) => {
+    const got = new Set(member.messages(conversationId).map(place));
+    return expected(member).filter((message) => !got.has(message));
+  };
+  await until('everybody has everything', () => members.every((member) => missing(member).length === 0), deadline).catch(() => {
+    const losses = members.map((member) => [member.user, missing(member)]).filter(([, lost]) => lost.length > 0);
+    assert.fail(`not within ${deadline} ms: ${losses.map(([user, lost]) => `${user} misses ${lost.join(', ')}`).join('; ')}`);
+  });
   for (const member of members) {
-    const expected = messages.filter(({ senderId }) => senderId !== member.user).map(({ seq, id }) => `${seq} ${id}`);
-    await until(
-      `${member.user} has ${expected.length} messages`,
-      () => member.messages(conversationId).length >= expected.length,
-      deadline,
-    ).catch((error) => {
-      const got = new Set(member.messages(conversationId).map(({ seq, id }) => `${seq} ${id}`));
-      const missing = expected.filter((message) => !got.has(message));
-      throw new Error(`${member.user} misses ${missing.length} messages, the first is ${missing[0]}`, { cause: error });
-    });
-    assert.deepEqual(
-      member.messages(conversationId).map(({ seq, id }) => `${seq} ${id}`),
-      expected,
-      `the order that ${member.user} saw`,
-    );
+    assert.deepEqual(member.messages(conversationId).map(place), expected(member), `the order that ${member.user} saw`);
   }
 }

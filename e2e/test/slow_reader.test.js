@@ -32,9 +32,13 @@ test('a reader that stops reading is gone within 10 s, while its neighbours get 
   const content = 'a'.repeat(32 * 1024);
   const sent = [];
   const say = async () => sent.push(await alice.say(conversation, content));
+  // When more was sent to her and her queue in the kernel did not grow, the gateway's writes do not get through.
+  let queued = 0;
   await until('carol stalls', async () => {
     await Promise.all([say(), say(), say(), say()]);
-    return (await ofCarol())?.unsent > 0;
+    const before = queued;
+    queued = (await ofCarol()).unsent;
+    return queued > 0 && queued === before;
   }, 30_000);
   const stalled = Date.now();
   await until('carol is gone', async () => {

@@ -62,6 +62,7 @@ impl Config {
             LogSection::SETTINGS,
             ShutdownSection::SETTINGS,
         ])
+        .beside(&["ingest"])
     }
 
     /// Reads the file at `path`, or the one that the environment names, and the environment.

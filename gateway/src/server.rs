@@ -60,9 +60,12 @@ pub enum StartError {
     /// A setting of the Socket.IO endpoint cannot work.
     #[error(transparent)]
     Wire(#[from] WireConfigError),
-    /// A path of the Socket.IO endpoint is malformed.
-    #[error("server.socket_path: {0}")]
+    /// A dialect's Socket.IO path is malformed.
+    #[error("dialects: {0}")]
     Path(#[from] wire::BadSocketPath),
+    /// A dialect's Socket.IO path is one of the REST API.
+    #[error("dialects: the path {0:?} belongs to the REST API")]
+    TakenPath(String),
     /// Dialect files have mistakes.
     #[error("dialects:{}", .0.iter().map(|mistake| format!("\n  {mistake}")).collect::<String>())]
     Dialects(Vec<Mistake>),
@@ -74,6 +77,7 @@ impl StartError {
         match self {
             StartError::Wire(_)
             | StartError::Path(_)
+            | StartError::TakenPath(_)
             | StartError::Dialects(_)
             | StartError::Broker(BrokerError::Layout { .. })
             | StartError::Store(StoreError::Layout { .. } | StoreError::Url) => exit::USAGE,
@@ -213,9 +217,12 @@ fn store_config(config: &Config) -> StoreConfig {
 
 /// The configured path and those that dialects claim.
 fn socket_paths(app: &App) -> Result<Vec<SocketPath>, StartError> {
-    let own = [app.config.server.socket_path.as_str()];
-    let paths = own.into_iter().chain(app.dialects.paths());
-    Ok(paths.map(SocketPath::parse).collect::<Result<_, _>>()?)
+    let own = [app.config.server.socket_path.clone()];
+    let claimed = app.dialects.paths().map(|path| match SocketPath::parse(path) {
+        Ok(_) if rest::serves(path) => Err(StartError::TakenPath(path.to_owned())),
+        parsed => Ok(parsed?),
+    });
+    own.into_iter().map(Ok).chain(claimed).collect()
 }
 
 fn wire_config(config: &Config, paths: Vec<SocketPath>) -> WireConfig {

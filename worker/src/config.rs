@@ -39,6 +39,7 @@ impl Settings {
             IngestSection::SETTINGS,
             ShutdownSection::SETTINGS,
         ])
+        .beside(&["auth", "gateway", "limits", "server", "socket"])
     }
 
     /// Reads and checks the configuration.

@@ -178,6 +178,8 @@ impl Wire {
         self.writer.wake();
         if matches!(self.transport(), Transport::Polling | Transport::Upgrading) {
             self.end_session();
+            // The engine keeps a session that never connected until its timeout, with the slot in it.
+            self.over();
         }
         true
     }

@@ -3,7 +3,7 @@
 #![cfg(test)]
 
 mod app;
-mod client;
+pub mod client;
 mod kills;
 mod readers;
 mod refusals;

@@ -143,12 +143,14 @@ const WRITE_MESSAGES: &str = "
         client_id = EXCLUDED.client_id, created_at = EXCLUDED.created_at
     WHERE (m.epoch, m.rev) < (EXCLUDED.epoch, EXCLUDED.rev)";
 
-/// Says which event announced a membership; the membership itself was written by the command.
+/// Says which event announced a membership; the membership itself was written by the command. Somebody who has no row
+/// gets one that is no membership.
 const STAMP_MEMBERSHIPS: &str = "
-    UPDATE participants p SET epoch = u.epoch, rev = u.rev
-    FROM UNNEST($1::text[], $2::text[], $3::bigint[], $4::bigint[]) AS u (conversation_id, user_id, epoch, rev)
-    WHERE p.conversation_id = u.conversation_id AND p.user_id = u.user_id
-        AND (p.epoch, p.rev) < (u.epoch, u.rev)";
+    INSERT INTO participants AS p (conversation_id, user_id, left_at, epoch, rev)
+    SELECT u.c, u.u, to_timestamp(0), u.e, u.r
+    FROM UNNEST($1::text[], $2::text[], $3::bigint[], $4::bigint[]) AS u (c, u, e, r)
+    ON CONFLICT (conversation_id, user_id) DO UPDATE SET epoch = EXCLUDED.epoch, rev = EXCLUDED.rev
+    WHERE (p.epoch, p.rev) < (EXCLUDED.epoch, EXCLUDED.rev)";
 
 /// Somebody who never took part gets a row that is no membership. Of two times for the same place the earlier counts.
 const WRITE_CURSORS: &str = "

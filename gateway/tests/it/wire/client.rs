@@ -153,6 +153,11 @@ impl Ws {
         }
     }
 
+    /// The connection, for a client that does more.
+    pub fn into_stream(self) -> WebSocketStream<TcpStream> {
+        self.stream
+    }
+
     /// The code of the close frame, after the end.
     pub fn close_code(&self) -> Option<u16> {
         self.close_code

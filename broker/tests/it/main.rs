@@ -1,0 +1,19 @@
+//! The broker against a real Redis: `PARLANCE_TEST_REDIS_URL` for most, servers of their own for those that restart,
+//! freeze or fill it.
+
+mod server;
+mod world;
+
+mod appending;
+mod bounds;
+mod heads;
+mod hot_log;
+mod idempotency;
+mod layout;
+mod lifetimes;
+mod model;
+mod objects;
+mod outage;
+mod receipts;
+mod restart;
+mod subscribing;
