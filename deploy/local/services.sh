@@ -20,20 +20,8 @@ service_environment() {
   export PARLANCE__SERVER__TRUSTED_HOPS=${PARLANCE__SERVER__TRUSTED_HOPS:-1}
 }
 
-# without PATTERN: what goes in front of a command so that it does not see these sections of PARLANCE__… A process
-# refuses a setting that it does not know, and gateway and worker share an environment here.
-without() {
-  WITHOUT=(env)
-  local name
-  for name in $(compgen -e | grep -E "^PARLANCE__($1)__"); do WITHOUT+=(-u "$name"); done
-}
-
-GATEWAY_ONLY='SERVER|SOCKET|AUTH|LIMITS|GATEWAY'
-WORKER_ONLY='INGEST'
-
 migrate() {
-  without "$GATEWAY_ONLY"
-  "${WITHOUT[@]}" "$BIN/worker" migrate >>"$STATE/log/migrate.log" 2>&1 && return
+  "$BIN/worker" migrate >>"$STATE/log/migrate.log" 2>&1 && return
   tail -n 30 "$STATE/log/migrate.log" >&2
   die "worker migrate failed"
 }
@@ -52,15 +40,13 @@ start_gateway() {
   GATEWAY_PORT=$(port_of "$1")
   local -x PORT=$GATEWAY_PORT PARLANCE__ADMIN__PORT
   PARLANCE__ADMIN__PORT=$(port_of "$1-admin" "$1")
-  without "$WORKER_ONLY"
-  keep_or_start "$1" "$(service_stamp gateway)" "${WITHOUT[@]}" "$BIN/gateway" run
+  keep_or_start "$1" "$(service_stamp gateway)" "$BIN/gateway" run
 }
 
 start_worker() {
   local -x PARLANCE__ADMIN__PORT
   PARLANCE__ADMIN__PORT=$(port_of "$1-admin" "$1")
-  without "$GATEWAY_ONLY"
-  keep_or_start "$1" "$(service_stamp worker)" "${WITHOUT[@]}" "$BIN/worker" run
+  keep_or_start "$1" "$(service_stamp worker)" "$BIN/worker" run
 }
 
 admin_url() { printf "http://127.0.0.1:%s" "$(port_of "$1-admin" "$1")"; }

@@ -37,10 +37,12 @@ for (const signal of ['SIGKILL', 'SIGTERM']) {
     };
     const talks = senders.map(talk);
     await until('the talk is on', () => acknowledged.length > 100);
-    await stack.redis.program.stop(signal);
-    const before = acknowledged.length;
-    await stack.redis.start();
-    await until('the talk goes on', () => acknowledged.length > before + 200, 30_000);
+    for (let times = 0; times < 3; times += 1) {
+      await stack.redis.program.stop(signal);
+      const before = acknowledged.length;
+      await stack.redis.start();
+      await until('the talk goes on', () => acknowledged.length > before + 100, 30_000);
+    }
     talking = false;
     await Promise.all(talks);
 

@@ -54,9 +54,18 @@ test('a reader that stops reading is gone within 10 s, while its neighbours get 
   assert.deepEqual(bob.messages(conversation).map(({ id }) => id), inOrder);
   assert.deepEqual([...alice.disconnects, ...bob.disconnects], []);
   carol.close();
+});
 
-  // She comes back and has lost nothing.
-  const again = await stack.member('carol');
-  await again.join(conversation);
-  assert.deepEqual((await again.historyAfter(conversation, 0)).map(({ id }) => id), inOrder);
+test('who was away reads a history of large messages, in pages that the connection can take', async () => {
+  const conversation = await stack.conversation('volumes', 'alice', 'bob');
+  const alice = await stack.member('alice');
+  const content = 'a'.repeat(100_000);
+  const sent = [];
+  for (let number = 0; number < 100; number += 1) sent.push(await alice.say(conversation, content));
+
+  const bob = await stack.member('bob');
+  const { messages, hasMore } = await bob.must('message:history', { conversationId: conversation, after: 0, limit: 200 });
+  assert.ok(hasMore && messages.length > 0, '10 MB do not come in one page');
+  assert.deepEqual((await bob.historyAfter(conversation, 0)).map(({ id }) => id), sent.map(({ id }) => id));
+  assert.deepEqual(bob.disconnects, []);
 });

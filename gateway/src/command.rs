@@ -78,7 +78,7 @@ pub type Answer = Box<dyn FnOnce(Result<Value, Rejection>) + Send>;
 pub async fn apply(app: &App, actor: &Actor, command: Command, answer: Answer) {
     let answer = counted(name(&command), answer);
     match command {
-        Command::Echo(payload) => answer(echo::apply(payload)),
+        Command::Echo(payload) => answer(echo::apply(&payload)),
         Command::Ping => answer(ping::apply(app)),
         Command::Join(conversation) => join::apply(app, actor, conversation, answer).await,
         Command::Leave(conversation) => leave::apply(app, actor, conversation, answer),

@@ -8,6 +8,9 @@ pub enum StoreError {
     /// Postgres is away, is overloaded, or gave this transaction up: the same can succeed later.
     #[error("postgres is not available: {0}")]
     Unavailable(String),
+    /// It took longer than the deadline: the same can succeed later, and less of it sooner.
+    #[error("postgres did not answer in time: {0}")]
+    TimedOut(String),
     /// Postgres does not take these values. The same will fail for ever; other values will not.
     #[error("postgres refused the values: {message} ({sqlstate})")]
     Data {
@@ -47,7 +50,7 @@ pub enum StoreError {
 impl StoreError {
     /// Whether the same can succeed later without anybody doing anything.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, StoreError::Unavailable(_))
+        matches!(self, StoreError::Unavailable(_) | StoreError::TimedOut(_))
     }
 
     /// Whether the values are at fault, so that the same without them can succeed.
@@ -82,6 +85,8 @@ impl From<sqlx::Error> for StoreError {
 /// The classes of PostgreSQL's appendix "Error Codes".
 fn of_sqlstate(sqlstate: String, message: String) -> StoreError {
     match sqlstate.get(..2).unwrap_or_default() {
+        // The statement was cancelled, as the statement timeout does.
+        _ if sqlstate == "57014" => StoreError::TimedOut(format!("{message} ({sqlstate})")),
         // Connections, rolled back transactions, resources, intervention (shutdown, time over), and the system's I/O.
         "08" | "40" | "53" | "57" | "58" => StoreError::Unavailable(format!("{message} ({sqlstate})")),
         // A lock was not to be had, or the server was demoted to a standby.

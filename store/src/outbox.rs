@@ -84,14 +84,10 @@ impl Store {
     where
         F: Future<Output = Result<(), E>>,
     {
-        let mut connection = self.acquire().await?;
-        match timeout(self.deadline(), flush_in(&mut connection, conversation, append)).await {
-            Ok(answer) => answer,
-            Err(_elapsed) => {
-                connection.close_on_drop();
-                Err(self.too_late())
-            }
-        }
+        let mut lease = self.lease().await?;
+        let work = flush_in(&mut lease.connection, conversation, append);
+        let answer = timeout(self.deadline(), work).await;
+        lease.end(answer)
     }
 
     /// Conversations whose events wait longer than `age`, longest first, at most `limit`: what a crash left.

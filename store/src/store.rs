@@ -7,6 +7,7 @@ use sqlx::{
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+use tokio::time::error::Elapsed;
 
 use crate::error::StoreError;
 
@@ -20,7 +21,7 @@ pub struct StoreConfig {
     pub url: String,
     /// What Postgres calls the connections (`application_name`).
     pub name: &'static str,
-    /// The most connections.
+    /// The most connections; at least two, because emptying the outbox may need a second one.
     pub connections: u32,
     /// How long one unit of work may take, waiting for a connection not included.
     pub deadline: Duration,
@@ -61,42 +62,25 @@ impl Store {
             ("idle_in_transaction_session_timeout", ms.as_str()),
         ]);
         let pool = PgPoolOptions::new()
-            .max_connections(config.connections)
+            .max_connections(config.connections.max(2))
             .acquire_timeout(config.deadline.min(ACQUIRE_DEADLINE))
             .idle_timeout(Duration::from_secs(300))
             .connect_lazy_with(limited);
         Ok(Self { pool, options: plain, deadline: config.deadline })
     }
 
-    /// Does something with one connection, within the deadline. A connection that did not answer in time is
-    /// closed: nobody knows what it would answer next.
+    /// Does something with one connection, within the deadline.
     ///
     /// # Errors
-    /// What the work answers; [`StoreError::Unavailable`] when there is no connection or time is over.
+    /// What the work answers; that Postgres is away, or that time is over.
     pub async fn run<T>(
         &self,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut connection = self.acquire().await?;
-        match tokio::time::timeout(self.deadline, work(&mut connection)).await {
-            Ok(answer) => answer,
-            Err(_elapsed) => {
-                connection.close_on_drop();
-                Err(self.too_late())
-            }
-        }
-    }
-
-    pub(crate) async fn acquire(&self) -> Result<PoolConnection<Postgres>, StoreError> {
-        Ok(self.pool.acquire().await?)
-    }
-
-    pub(crate) fn deadline(&self) -> Duration {
-        self.deadline
-    }
-
-    pub(crate) fn too_late(&self) -> StoreError {
-        StoreError::Unavailable(format!("no answer within {:?}", self.deadline))
+        let mut lease = self.lease().await?;
+        let work = work(&mut lease.connection);
+        let answer = tokio::time::timeout(self.deadline, work).await;
+        lease.end(answer)
     }
 
     /// Does something in one transaction, within the deadline. It is committed when the work succeeds.
@@ -124,6 +108,16 @@ impl Store {
         self.run(async |connection| Ok(connection.ping().await?)).await
     }
 
+    /// A connection of the pool for one unit of work; [`Store::run`] wherever it can be.
+    pub(crate) async fn lease(&self) -> Result<Lease, StoreError> {
+        Ok(Lease { connection: self.pool.acquire().await?, finished: false })
+    }
+
+    /// How long one unit of work may take.
+    pub(crate) fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
     /// A connection of its own without a deadline, for what may take long.
     pub(crate) async fn unlimited(&self) -> Result<PgConnection, StoreError> {
         Ok(PgConnection::connect_with(&self.options).await?)
@@ -132,6 +126,30 @@ impl Store {
     /// Ends the connections, when their work is done.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+/// A connection for one unit of work. When the work was not finished, because time was over or because nobody waited for
+/// it any more, the connection is closed: nobody knows what it would answer next, or when.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    pub(crate) connection: PoolConnection<Postgres>,
+    finished: bool,
+}
+
+impl Lease {
+    /// Returns the connection to the pool, if the work was finished in time.
+    pub(crate) fn end<T>(mut self, answer: Result<Result<T, StoreError>, Elapsed>) -> Result<T, StoreError> {
+        self.finished = answer.is_ok();
+        answer.unwrap_or_else(|_elapsed| Err(StoreError::TimedOut(String::from("the deadline is over"))))
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.connection.close_on_drop();
+        }
     }
 }
 

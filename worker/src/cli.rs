@@ -92,10 +92,7 @@ pub async fn main(arguments: impl IntoIterator<Item = OsString>, environment: En
     match obey(cli, environment).await {
         Ok(code) => code,
         Err(failure) => {
-            #[expect(clippy::print_stderr, reason = "the answer to whoever started the verb")]
-            {
-                eprintln!("worker: {failure}");
-            }
+            eprintln!("worker: {failure}");
             ExitCode::from(failure.exit_code())
         }
     }
@@ -112,10 +109,10 @@ async fn obey(cli: Cli, environment: Environment) -> Result<ExitCode, Failure> {
         Verb::Run => return run::run(settings).await,
         Verb::Migrate => migrate::migrate(&settings).await?,
         Verb::Pending => {
-            pending::print(&Broker::connect(settings.broker()).await?, &mut io::stdout()).await?
+            pending::print(&Broker::connect(settings.broker()).await?, &mut io::stdout()).await?;
         }
         Verb::DeadLetters(verb) => {
-            verb.obey(&Store::connect(&settings.store()).await?, &mut io::stdout()).await?
+            verb.obey(&Store::connect(&settings.store()).await?, &mut io::stdout()).await?;
         }
         Verb::CheckConfig => check_config::print(&mut io::stdout().lock())?,
         Verb::PrintConfig => {}

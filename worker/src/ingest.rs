@@ -10,6 +10,7 @@ mod claimer;
 mod decode;
 mod held;
 mod intake;
+mod patience;
 pub(crate) mod reader;
 mod rows;
 mod upsert;
@@ -23,6 +24,3 @@ pub(crate) use reader::Reader;
 pub(crate) use rows::Rows;
 pub(crate) use upsert::{raise_heads, write};
 pub(crate) use writer::Writer;
-
-#[cfg(test)]
-mod tests;

@@ -9,10 +9,10 @@ use parlance_domain::{
     rejection::{Code, Rejection},
     version::Seq,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Actor, Answer, failed};
-use crate::app::App;
+use crate::{app::App, dialect::view::reply};
 
 /// Reads beside the socket's other commands: a slow query does not hold up what is sent after it.
 pub(super) fn apply(app: &App, actor: &Actor, history: History, answer: Answer) {
@@ -58,8 +58,7 @@ async fn read(app: &App, actor: &Actor, history: &History) -> Result<Value, Reje
         _ => None,
     });
     let (messages, more) = page(history, stored.into_iter().chain(logged));
-    let messages: Vec<Value> = messages.iter().map(Message::view).collect();
-    Ok(json!({ "messages": messages, "hasMore": more }))
+    Ok(reply::history(&messages, more))
 }
 
 /// The page among `found`, oldest first, and whether there are more on its far side.

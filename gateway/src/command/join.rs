@@ -6,13 +6,12 @@ use futures_util::future::BoxFuture;
 use parlance_domain::{
     id::ConversationId,
     rejection::{Code, Rejection},
-    version::Heads,
 };
-use serde_json::{Value, json};
 
 use super::{Actor, Answer};
 use crate::{
     app::App,
+    dialect::view::reply,
     fanout::{Join, JoinRefusal, Member},
     socket::session::Session,
 };
@@ -51,7 +50,7 @@ fn attempt(
         let (joining, joined) = (app.clone(), conversation.clone());
         let confirm = Box::new(move |outcome| {
             let rejection = match outcome {
-                Ok(heads) => return answer(Ok(reply(&joined, heads))),
+                Ok(heads) => return answer(Ok(reply::joined(&joined, heads))),
                 Err(JoinRefusal::Rejected(rejection)) => rejection,
                 Err(JoinRefusal::Outdated) if attempts > 0 => {
                     joining.membership.forget(&joined);
@@ -66,9 +65,4 @@ fn attempt(
         });
         app.fanout.join(conversation, Join { member, acl, confirm });
     })
-}
-
-fn reply(conversation: &ConversationId, heads: Heads) -> Value {
-    let Heads { version, seq } = heads;
-    json!({ "conversationId": conversation, "epoch": version.epoch, "offset": version.rev, "seq": seq })
 }

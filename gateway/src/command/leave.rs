@@ -4,10 +4,9 @@ use parlance_domain::{
     id::ConversationId,
     rejection::{Code, Rejection},
 };
-use serde_json::json;
 
 use super::{Actor, Answer};
-use crate::app::App;
+use crate::{app::App, dialect::view::reply};
 
 pub(super) fn apply(app: &App, actor: &Actor, conversation: ConversationId, answer: Answer) {
     let Some(socket) = &actor.socket else {
@@ -22,7 +21,7 @@ pub(super) fn apply(app: &App, actor: &Actor, conversation: ConversationId, answ
             if outcome.is_ok() {
                 socket.left(&left);
             }
-            answer(outcome.map(|()| json!({ "conversationId": left })));
+            answer(outcome.map(|()| reply::left(&left)));
         }),
     );
 }

@@ -1,10 +1,10 @@
 //! `ping`: answers with the gateway's time, so that a client can measure the way and the difference.
 
 use parlance_domain::{rejection::Rejection, time::Timestamp};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::app::App;
+use crate::{app::App, dialect::view::reply};
 
 pub(super) fn apply(app: &App) -> Result<Value, Rejection> {
-    Ok(json!({ "time": Timestamp(app.clock.now_ms()) }))
+    Ok(reply::ping(Timestamp(app.clock.now_ms())))
 }

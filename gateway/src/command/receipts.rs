@@ -21,9 +21,9 @@ use parlance_domain::{
     time::Timestamp,
     version::Seq,
 };
-use serde_json::json;
 
 use super::{Answer, failed};
+use crate::dialect::view::reply;
 
 /// How many commands may wait for the end of the interval; beyond it receipts are refused.
 const MAX_WAITING: usize = 50_000;
@@ -102,7 +102,7 @@ impl Receipts {
             let cursors: Vec<Cursor> = moved.cursors.into_values().collect();
             let outcome = push(log, clock, &conversation, &cursors).await;
             for answer in moved.answers {
-                answer(outcome.clone().map(|()| json!({})));
+                answer(outcome.clone().map(|()| reply::nothing()));
             }
         };
         stream::iter(gathered.conversations).for_each_concurrent(IN_FLIGHT, write).await;

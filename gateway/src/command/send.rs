@@ -12,10 +12,10 @@ use parlance_domain::{
     message::{Message, MessageBody},
     rejection::Rejection,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Actor, append, failed, internal};
-use crate::app::App;
+use crate::{app::App, dialect::view::reply};
 
 /// How long a repeated `client_id` is recognised.
 const KEEP: Duration = Duration::from_secs(600);
@@ -48,7 +48,7 @@ pub(super) async fn apply(app: &App, actor: &Actor, send: SendMessage) -> Result
             return Err(internal("an append ended without a place"));
         }
     };
-    Ok(json!({ "message": message.view() }))
+    Ok(reply::sent(&message))
 }
 
 /// Even a message without a `client_id` is recognised when only the answer of Redis was lost.

@@ -8,10 +8,10 @@ use parlance_domain::{
     rejection::Rejection,
     time::Timestamp,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{Actor, failed};
-use crate::app::App;
+use crate::{app::App, dialect::view::reply};
 
 pub(super) async fn apply(
     app: &App,
@@ -28,5 +28,5 @@ pub(super) async fn apply(
     let header = Header::transient(kind, Timestamp(app.clock.now_ms()), actor.origin());
     let body = serde_json::to_string(&Typing { user }).map_err(|error| failed("encode typing", &error))?;
     app.broker.publish(&conversation, &header, &body).await.map_err(|error| failed("publish", &error))?;
-    Ok(json!({}))
+    Ok(reply::nothing())
 }

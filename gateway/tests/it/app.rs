@@ -154,7 +154,8 @@ impl TestApp {
         let variable = |(key, value): (&str, &str)| {
             (format!("PARLANCE__{}", key.to_uppercase().replace('.', "__")), value.to_owned())
         };
-        let pairs: Vec<_> = own.into_iter().chain(more).map(variable).collect();
+        let own: Vec<_> = own.into_iter().map(variable).collect();
+        let pairs: Vec<_> = own.into_iter().chain(more.into_iter().map(variable)).collect();
         let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         Sources::new(None, Environment::from_pairs(pairs))
     }
@@ -233,10 +234,12 @@ impl TestApp {
         let ids: Vec<uuid::Uuid> = self
             .store
             .run(async |connection| {
-                Ok(sqlx::query_scalar("SELECT id FROM messages WHERE conversation_id = $1 ORDER BY epoch, rev")
-                    .bind(conversation)
-                    .fetch_all(connection)
-                    .await?)
+                Ok(sqlx::query_scalar(
+                    "SELECT id FROM messages WHERE conversation_id = $1 ORDER BY epoch, rev",
+                )
+                .bind(conversation)
+                .fetch_all(connection)
+                .await?)
             })
             .await
             .unwrap();

@@ -61,14 +61,20 @@ impl Client {
     /// Connects a user whose name is the id, and reads `session:ready`.
     pub async fn connect(gateway: &Gateway, user: &str) -> Self {
         let auth = json!({"token": token(user)});
-        let client = Self::try_connect(gateway, PATH, "", auth).await.unwrap_or_else(|refused| panic!("{refused}"));
+        let client =
+            Self::try_connect(gateway, PATH, "", auth).await.unwrap_or_else(|refused| panic!("{refused}"));
         let ready = client.event("session:ready").await;
         assert_eq!(ready["userId"], user);
         client
     }
 
     /// Connects; the payload of the `connect_error` when it is refused.
-    pub async fn try_connect(gateway: &Gateway, path: &str, headers: &str, auth: Value) -> Result<Self, Value> {
+    pub async fn try_connect(
+        gateway: &Gateway,
+        path: &str,
+        headers: &str,
+        auth: Value,
+    ) -> Result<Self, Value> {
         let client = Self::open(gateway, path, headers).await;
         client.packet(&if auth.is_null() { "40".to_owned() } else { format!("40{auth}") }).await;
         client.connected().await.map(|_| client)
@@ -163,7 +169,8 @@ impl Client {
 
     /// Says something; the message.
     pub async fn send(&self, conversation: &str, content: &str) -> Value {
-        let answer = self.ok("message:send", json!({"conversationId": conversation, "content": content})).await;
+        let answer =
+            self.ok("message:send", json!({"conversationId": conversation, "content": content})).await;
         answer["message"].clone()
     }
 
@@ -276,7 +283,12 @@ impl Inbox {
             "2" => {
                 let payload = payload();
                 let name = payload[0].as_str().unwrap().to_owned();
-                self.events.push(Received { name, payload: payload[1].clone(), at: Instant::now(), taken: false });
+                self.events.push(Received {
+                    name,
+                    payload: payload[1].clone(),
+                    at: Instant::now(),
+                    taken: false,
+                });
             }
             "3" => {
                 let ack = ack.parse().unwrap();

@@ -13,6 +13,8 @@ use tokio::{
     task::JoinSet,
 };
 
+use crate::app::eventually;
+
 /// What the way does with connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -38,6 +40,7 @@ struct Connection {
     subscribes: AtomicBool,
     /// What the server says is thrown away.
     is_deaf: AtomicBool,
+    thrown_away: Mutex<Vec<u8>>,
     /// Bytes from the server.
     received: AtomicU64,
     end: CancellationToken,
@@ -90,6 +93,18 @@ impl Proxy {
         let subscribers = self.subscribers();
         assert!(!subscribers.is_empty(), "somebody subscribes");
         subscribers.iter().for_each(|connection| connection.is_deaf.store(true, Ordering::SeqCst));
+    }
+
+    /// Waits until this was thrown away.
+    pub async fn has_thrown_away(&self, text: &str) {
+        eventually("the publication is thrown away", async || {
+            let thrown = |connection: &Arc<Connection>| {
+                let bytes = connection.thrown_away.lock().unwrap();
+                bytes.windows(text.len()).any(|window| window == text.as_bytes())
+            };
+            self.subscribers().iter().any(thrown).then_some(())
+        })
+        .await;
     }
 
     /// Lets them hear again.
@@ -155,6 +170,7 @@ async fn pass(client: TcpStream, server: &str, mode: watch::Receiver<Mode>, conn
             connection.received.fetch_add(read as u64, Ordering::SeqCst);
             thawed(&mut inbound).await;
             if connection.is_deaf.load(Ordering::SeqCst) {
+                connection.thrown_away.lock().unwrap().extend_from_slice(&buffer[..read]);
                 continue;
             }
             if client_write.write_all(&buffer[..read]).await.is_err() {

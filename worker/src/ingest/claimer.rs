@@ -51,14 +51,15 @@ impl Claimer {
         while let Some(from) = cursor {
             let (entries, next) = consumer.claim(stream, self.idle, ENTRIES_A_CLAIM, from).await?;
             cursor = next;
-            for entry in entries {
-                let (partition, id) = (consumer.partition(), entry.id);
-                tracing::debug!(partition = partition.0, stream = stream.as_str(), %id, "claimed an entry");
-                metrics::counter(&metrics::CLAIMED).increment(1);
-                claimed += 1;
-                if self.intake.push(partition, Delivery { stream, entry }).await == Err(Closed) {
-                    return Ok(claimed);
-                }
+            let (partition, count) = (consumer.partition(), entries.len() as u64);
+            if count > 0 {
+                tracing::info!(partition = partition.0, stream = stream.as_str(), count, "claimed entries");
+                metrics::counter(&metrics::CLAIMED).increment(count);
+                claimed += count;
+            }
+            let deliveries = entries.into_iter().map(|entry| Delivery { stream, entry });
+            if self.intake.push(partition, deliveries).await == Err(Closed) {
+                break;
             }
         }
         Ok(claimed)

@@ -91,3 +91,52 @@ fn check_cursors(event: &Event) -> Result<(), Fault> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use parlance_broker::ingest::EntryId;
+    use parlance_domain::version::Version;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entry(conversation: &[u8], header: &str, body: &[u8]) -> Entry {
+        Entry {
+            id: EntryId::default(),
+            conversation: conversation.to_vec().into(),
+            header: header.to_owned().into(),
+            body: body.to_vec().into(),
+        }
+    }
+
+    #[test]
+    fn the_numbers_of_an_unknown_kind_or_a_broken_body_are_read() {
+        let expected = Heads { version: Version::new(2, 7), seq: Seq(5) };
+        for (header, body) in [("message.sung 2 7 5 1 -", "{}"), ("message.created 2 7 5 1 s", "{")] {
+            let entry = entry(b"c", header, body.as_bytes());
+            assert!(decode(StreamKind::Ingest, &entry).is_err());
+            let (conversation, numbers) = heads(StreamKind::Ingest, &entry).unwrap();
+            assert_eq!((conversation.as_str(), numbers), ("c", expected));
+            assert_eq!(heads(StreamKind::Receipts, &entry), None, "cursors give no numbers out");
+        }
+    }
+
+    #[test]
+    fn numbers_that_cannot_be_right_raise_nothing() {
+        for header in ["", "a", "a b c d e f", "a 0 1 1 1 -", "a 1 0 1 1 -", "a 1 18446744073709551615 1 1 -"]
+        {
+            assert_eq!(heads(StreamKind::Ingest, &entry(b"c", header, b"{}")), None, "{header:?}");
+        }
+        assert_eq!(heads(StreamKind::Ingest, &entry(b"\xff", "a 1 1 1 1 -", b"{}")), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(conversation: Vec<u8>, header in ".{0,60}", body: Vec<u8>) {
+            let entry = entry(&conversation, &header, &body);
+            for stream in StreamKind::ALL {
+                let _ = (decode(stream, &entry), heads(stream, &entry));
+            }
+        }
+    }
+}

@@ -47,7 +47,7 @@ impl Reader {
                     }
                     backoff.reset();
                     self.pace.learn(&deliveries);
-                    if self.hand_over(deliveries).await.is_err() {
+                    if self.intake.push(self.consumer.partition(), deliveries).await == Err(Closed) {
                         break;
                     }
                 }
@@ -76,13 +76,6 @@ impl Reader {
             answer = self.consumer.read(self.pace.entries) => Some(answer),
             () = too_late => None,
         }
-    }
-
-    async fn hand_over(&self, deliveries: Vec<Delivery>) -> Result<(), Closed> {
-        for delivery in deliveries {
-            self.intake.push(self.consumer.partition(), delivery).await?;
-        }
-        Ok(())
     }
 }
 

@@ -1,26 +1,27 @@
 //! Writing batches: one transaction a batch, then the acknowledgement; never the other way round.
 
-use std::{collections::BTreeMap, convert::Infallible, fmt, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible};
 
 use parlance_broker::{
     ingest::{Acknowledger, Persisted, StreamKind},
     partition::Partition,
 };
-use parlance_chassis::{
-    backoff::Backoff,
-    lifecycle::{CancellationToken, Handle},
-};
+use parlance_chassis::lifecycle::{CancellationToken, Handle};
 use parlance_domain::{entry::Envelope, event::Event};
-use parlance_store::{Store, StoreError};
+use parlance_store::Store;
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
     decode::{Fault, decode},
     intake::{Arrived, Batches},
+    patience::{Attempt, GaveUp, Patience},
     rows::Rows,
     upsert,
 };
 use crate::{dead_letter, metrics};
+
+/// From how many entries on a transaction that takes too long is divided.
+const DIVISIBLE: usize = 64;
 
 /// Writes batches until there are no more.
 #[derive(Debug)]
@@ -33,10 +34,6 @@ pub(crate) struct Writer {
     /// Dropped with the writer, which tells that it has ended.
     _finished: mpsc::Sender<()>,
 }
-
-/// The process stops and Postgres or Redis is away: what is not acknowledged is left to others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct GaveUp;
 
 /// An entry and what it says.
 #[derive(Debug)]
@@ -81,25 +78,24 @@ impl Writer {
         }
         let mut pieces = vec![good];
         while let Some(mut piece) = pieces.pop() {
-            let Err(fault) = self.commit(&piece).await? else {
-                self.acknowledge(piece.iter().map(Decoded::persisted)).await?;
-                continue;
-            };
-            if let [bad] = piece.as_slice() {
-                self.park(&bad.arrived, &fault).await?;
-                continue;
+            match (self.commit(&piece).await?, piece.as_slice()) {
+                (Attempt::Done, _) => self.acknowledge(piece.iter().map(Decoded::persisted)).await?,
+                (Attempt::Refused(fault), [bad]) => self.park(&bad.arrived, &fault).await?,
+                // Somewhere in it is an entry that Postgres does not take: halves, until it is alone. Or it is too
+                // much at once.
+                (Attempt::Refused(_) | Attempt::TooSlow, _) => {
+                    pieces.push(piece.split_off(piece.len() / 2));
+                    pieces.push(piece);
+                }
             }
-            // Somewhere in it is an entry that Postgres does not take: halves, until it is alone.
-            pieces.push(piece.split_off(piece.len() / 2));
-            pieces.push(piece);
         }
         Ok(())
     }
 
-    /// Writes a piece of a batch in one transaction. The inner error is the fault of an entry in it.
-    async fn commit(&self, piece: &[Decoded]) -> Result<Result<(), Fault>, GaveUp> {
+    /// Writes a piece of a batch in one transaction.
+    async fn commit(&self, piece: &[Decoded]) -> Result<Attempt, GaveUp> {
         if piece.is_empty() {
-            return Ok(Ok(()));
+            return Ok(Attempt::Done);
         }
         let rows = Rows::fold(piece.iter().map(|decoded| &decoded.envelope));
         let mut patience = Patience::new("write", &self.soft);
@@ -111,8 +107,10 @@ impl Writer {
                 metrics::histogram(&metrics::COMMIT_SECONDS).record(begun.elapsed().as_secs_f64());
                 metrics::histogram(&metrics::BATCH_ENTRIES).record(piece.len() as f64);
             }
-            if let Some(verdict) = patience.judge(written).await? {
-                return Ok(verdict);
+            match patience.judge(written).await? {
+                Some(Attempt::TooSlow) if piece.len() < DIVISIBLE => {}
+                Some(attempt) => return Ok(attempt),
+                None => {}
             }
         }
     }
@@ -121,20 +119,22 @@ impl Writer {
     async fn park(&self, arrived: &Arrived, fault: &Fault) -> Result<(), GaveUp> {
         let Arrived { partition, stream, entry, .. } = arrived;
         let mut patience = Patience::new("park", &self.soft);
-        let parked = loop {
+        let attempt = loop {
             let parked = dead_letter::park(&self.store, *partition, *stream, entry, fault).await;
-            if let Some(verdict) = patience.judge(parked).await? {
-                break verdict;
+            match patience.judge(parked).await? {
+                Some(Attempt::TooSlow) | None => {}
+                Some(attempt) => break attempt,
             }
         };
-        if let Err(fault) = parked {
+        let (partition, stream, id) = (partition.0, stream.as_str(), entry.id);
+        if let Attempt::Refused(refusal) = attempt {
             // Not even its bytes can be stored. It stays pending, where operators see it.
-            tracing::error!(partition = partition.0, stream = stream.as_str(), id = %entry.id, reason = fault.reason,
-                "cannot park an entry");
+            tracing::error!(partition, stream, %id, reason = refusal.reason, "cannot park an entry");
             return Ok(());
         }
-        tracing::error!(partition = partition.0, stream = stream.as_str(), id = %entry.id, reason = fault.reason,
-            sqlstate = fault.sqlstate, "parked an entry that cannot be written: see `worker dead-letters list`");
+        let Fault { reason, sqlstate } = fault;
+        tracing::error!(partition, stream, %id, reason, sqlstate,
+            "parked an entry that cannot be written: see `worker dead-letters list`");
         metrics::counter(&metrics::DEAD_LETTERS).increment(1);
         self.acknowledge([arrived.persisted()]).await
     }
@@ -176,61 +176,5 @@ impl Decoded {
             persisted.object = Some((message.body.id, message.version));
         }
         (partition, stream, persisted)
-    }
-}
-
-/// Tries again and again, ever more slowly, and says so once.
-struct Patience<'a> {
-    what: &'static str,
-    until: &'a CancellationToken,
-    backoff: Backoff,
-    failures: u64,
-}
-
-impl<'a> Patience<'a> {
-    fn new(what: &'static str, until: &'a CancellationToken) -> Self {
-        let backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-        Self { what, until, backoff, failures: 0 }
-    }
-
-    /// What came of an attempt to write: done, or the fault of an entry; `None` after a while when neither is so and
-    /// it should be tried again, however long Postgres is away.
-    async fn judge(&mut self, attempt: Result<(), StoreError>) -> Result<Option<Result<(), Fault>>, GaveUp> {
-        match attempt {
-            Ok(()) => {
-                self.succeeded();
-                Ok(Some(Ok(())))
-            }
-            Err(StoreError::Data { sqlstate, message }) => {
-                Ok(Some(Err(Fault { reason: message, sqlstate: Some(sqlstate) })))
-            }
-            Err(error) => {
-                metrics::counter(&metrics::RETRIES).increment(1);
-                self.wait(&error, error.is_retryable()).await?;
-                Ok(None)
-            }
-        }
-    }
-
-    async fn wait(&mut self, error: &impl fmt::Display, passes: bool) -> Result<(), GaveUp> {
-        self.failures += 1;
-        match (self.failures, passes) {
-            (1, true) => tracing::warn!(what = self.what, %error, "failed, trying on"),
-            (1, false) => {
-                tracing::error!(what = self.what, %error, "failed, somebody has to look at it; trying on")
-            }
-            _ => tracing::debug!(what = self.what, %error, failures = self.failures, "failed again"),
-        }
-        tokio::select! {
-            biased;
-            () = self.until.cancelled() => Err(GaveUp),
-            () = tokio::time::sleep(self.backoff.next_delay()) => Ok(()),
-        }
-    }
-
-    fn succeeded(&self) {
-        if self.failures > 0 {
-            tracing::info!(what = self.what, failures = self.failures, "succeeded again");
-        }
     }
 }

@@ -61,7 +61,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 fn histories() -> impl Strategy<Value = (Vec<Step>, Vec<Step>)> {
     steps().prop_flat_map(|steps| {
         let repeated = prop::sample::subsequence(steps.clone(), 0..=steps.len());
-        (Just(steps.clone()), repeated).prop_flat_map(move |(steps, repeated)| {
+        (Just(steps), repeated).prop_flat_map(move |(steps, repeated)| {
             let all: Vec<Step> = steps.iter().cloned().chain(repeated).collect();
             (Just(steps), Just(all).prop_shuffle())
         })

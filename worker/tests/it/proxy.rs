@@ -9,10 +9,19 @@ use tokio::{
     task::JoinHandle,
 };
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Open,
+    /// Connections end, and new ones are refused.
+    Cut,
+    /// Connections stand, and nothing passes: as when the machine behind them vanished.
+    Frozen,
+}
+
 /// Listens on a port and passes everything on, until it is cut.
 pub struct Proxy {
     url: String,
-    open: watch::Sender<bool>,
+    way: watch::Sender<Way>,
     tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
 }
 
@@ -24,9 +33,9 @@ impl Proxy {
         let server = server.to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("{user}@{}/{database}", listener.local_addr().unwrap());
-        let (open, state) = watch::channel(true);
+        let (way, state) = watch::channel(Way::Open);
         let tasks = Arc::new(Mutex::new(Vec::new()));
-        let proxy = Self { url, open, tasks: Arc::clone(&tasks) };
+        let proxy = Self { url, way, tasks: Arc::clone(&tasks) };
         let accepting = accept(listener, server, state, Arc::clone(&tasks));
         #[expect(clippy::disallowed_methods, reason = "a test's own task, ended with the proxy")]
         let accepting = tokio::spawn(accepting);
@@ -41,12 +50,17 @@ impl Proxy {
 
     /// Ends every connection, and refuses new ones.
     pub fn cut(&self) {
-        self.open.send_replace(false);
+        self.way.send_replace(Way::Cut);
     }
 
-    /// Passes everything on again.
+    /// Lets every connection stand, the new ones too, and passes nothing on.
+    pub fn freeze(&self) {
+        self.way.send_replace(Way::Frozen);
+    }
+
+    /// Passes what comes on new connections on again. A frozen one stays dead.
     pub fn mend(&self) {
-        self.open.send_replace(true);
+        self.way.send_replace(Way::Open);
     }
 }
 
@@ -61,24 +75,31 @@ impl Drop for Proxy {
 async fn accept(
     listener: TcpListener,
     server: String,
-    state: watch::Receiver<bool>,
+    state: watch::Receiver<Way>,
     tasks: Arc<Mutex<Vec<JoinHandle<()>>>>,
 ) {
     loop {
         let (mut client, _) = listener.accept().await.unwrap();
-        if !*state.borrow() {
+        if *state.borrow() == Way::Cut {
             continue;
         }
         let (server, mut state) = (server.clone(), state.clone());
         let passing = async move {
             let Ok(mut server) = TcpStream::connect(server).await else { return };
             tokio::select! {
-                _ = copy_bidirectional(&mut client, &mut server) => {}
-                _ = state.wait_for(|open| !open) => {}
+                _ = copy_bidirectional(&mut client, &mut server), if *state.borrow() == Way::Open => {}
+                _ = wait_for(&mut state, |way| way != Way::Open) => {}
+            }
+            if *state.borrow() == Way::Frozen {
+                wait_for(&mut state, |way| way == Way::Cut).await;
             }
         };
         #[expect(clippy::disallowed_methods, reason = "a test's own task, ended with the proxy")]
         let passing = tokio::spawn(passing);
         tasks.lock().unwrap().push(passing);
     }
+}
+
+async fn wait_for(state: &mut watch::Receiver<Way>, is: impl Fn(Way) -> bool) {
+    let _ = state.wait_for(|way| is(*way)).await;
 }

@@ -1,6 +1,6 @@
 //! What a test needs: keys and a database of its own, and workers.
 
-use std::{fmt::Debug, process::ExitCode, time::Duration};
+use std::{fmt::Debug, net::SocketAddr, process::ExitCode, time::Duration};
 
 use fred::{
     interfaces::{HashesInterface, KeysInterface, StreamsInterface},
@@ -41,27 +41,33 @@ pub struct World {
     pub store: Store,
     pub prefix: String,
     pub database: TestDatabase,
+    redis: String,
 }
 
 impl World {
     pub async fn new() -> Self {
+        Self::on(&required(REDIS)).await
+    }
+
+    /// A world on a Redis of its own.
+    pub async fn on(redis: &str) -> Self {
         let (database, store) = TestDatabase::migrated().await;
         let prefix = format!("test-{:016x}:", rand::random::<u64>());
         let broker = Broker::connect(BrokerConfig {
-            url: required(REDIS),
+            url: redis.to_owned(),
             prefix: prefix.clone(),
             partitions: PARTITIONS,
             deadline: Duration::from_secs(5),
         })
         .await
         .unwrap();
-        Self { broker, store, prefix, database }
+        Self { broker, store, prefix, database, redis: redis.to_owned() }
     }
 
     /// What a worker of this world is told, weaker than `more`.
     pub fn environment(&self, more: &[(&str, &str)]) -> Vec<(String, String)> {
         let own = [
-            ("PARLANCE__REDIS__URL", required(REDIS)),
+            ("PARLANCE__REDIS__URL", self.redis.clone()),
             ("PARLANCE__REDIS__PREFIX", self.prefix.clone()),
             ("PARLANCE__REDIS__PARTITIONS", PARTITIONS.to_string()),
             ("PARLANCE__POSTGRES__URL", self.database.url()),
@@ -87,10 +93,10 @@ impl World {
         let lifecycle = Lifecycle::without_signals();
         let handle = lifecycle.handle();
         let admin = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        app::start(settings, Clock::system(), admin, &handle).await.unwrap();
+        let admin = app::start(settings, Clock::system(), admin, &handle).await.unwrap();
         #[expect(clippy::disallowed_methods, reason = "the lifecycle itself cannot be one of its tasks")]
         let running = tokio::spawn(lifecycle.run(Duration::from_secs(10)));
-        TestWorker { handle, running: Some(running) }
+        TestWorker { admin, handle, running: Some(running) }
     }
 
     /// Puts an entry in its stream as the append script does, and returns its id.
@@ -199,6 +205,8 @@ impl World {
 
 /// A worker in this process.
 pub struct TestWorker {
+    /// Where its admin listener is.
+    pub admin: SocketAddr,
     handle: Handle,
     running: Option<JoinHandle<ExitCode>>,
 }
