@@ -67,6 +67,8 @@ CREATE TABLE messages (
     metadata        jsonb       NOT NULL DEFAULT '{}',
     reply_to        uuid,
     client_id       text,
+    -- The connection that its newest state came from, which is not told of it again.
+    origin          text,
     created_at      timestamptz NOT NULL,
     edited_at       timestamptz,
     deleted_at      timestamptz

@@ -8,8 +8,11 @@
 --      11 most entries and 12 most bytes of the ingest stream · 13 entries and 14 bytes that the hot log keeps
 --      15 floors (see state.lua) or '' · 16… field, value of the object
 --
--- Answers {'ok', header, ingest id} · {'repeat', kept} · {'unknown'} · {'verify'} · {'reauthorize', acl}
---         {'overloaded'}
+-- Answers {'ok', header, ingest id, replication id} · {'repeat', kept, replication id} · {'unknown'} · {'verify'}
+--         {'reauthorize', acl} · {'overloaded'}
+--
+-- The replication id names the history that has the event by now, for those who wait until a replica has it too. What
+-- a repetition finds is there as a whole: the key was written together with the event.
 --
 -- Everything is checked before the first write of the append, and no command after it can fail: a script that
 -- fails halfway is not rolled back.
@@ -17,7 +20,7 @@
 local kept = redis.call('GET', KEYS[7])
 if kept then
   redis.call('EXPIRE', KEYS[7], ARGV[9])
-  return { 'repeat', kept }
+  return { 'repeat', kept, replication_id() }
 end
 
 local state, missing = load_state(KEYS[1], KEYS[2], parse_floors(ARGV[15]))
@@ -90,4 +93,4 @@ if KEYS[8] then
     unpack(ARGV, 16))
 end
 redis.call('SPUBLISH', ARGV[2], header .. '\n' .. body)
-return { 'ok', header, ingest_id }
+return { 'ok', header, ingest_id, state.replid }

@@ -3,7 +3,7 @@
 -- KEYS 1 state hash · 2 hot log
 -- ARGV 1 floors (see state.lua) or ''
 --
--- Answers {'ok', epoch, epoch_start, seq, rev, acl} · {'unknown'}
+-- Answers {'ok', epoch, epoch_starts, seq, rev, acl} · {'unknown'}
 --
 -- A state of before a restart is good enough to read: the next append verifies it.
 
@@ -12,7 +12,7 @@ local function answer(values)
 end
 
 local function read()
-  return redis.call('HMGET', KEYS[1], 'epoch', 'epoch_start', 'seq', 'rev', 'acl')
+  return redis.call('HMGET', KEYS[1], 'epoch', 'epoch_starts', 'seq', 'rev', 'acl')
 end
 
 local values = read()

@@ -1,7 +1,8 @@
 -- The state of a conversation: read, made when it is missing, raised when Redis may have gone back in time.
 -- This text stands before the scripts that need it.
 --
--- The hash: epoch, epoch_start, seq, rev (decimal integers), acl ("<epoch>:<rev>" of what last changed who may
+-- The hash: epoch, seq, rev (decimal integers), epoch_starts ("<epoch>:<rev>" of the last epochs, oldest first: up to
+-- which rev of the epoch before what was seen is still true), acl ("<epoch>:<rev>" of what last changed who may
 -- do what), replid (the replication id of the Redis that gave the newest number), log_bytes.
 --
 -- Floors are what the caller knows the numbers to be at the least: from Postgres, and from what it has seen
@@ -38,16 +39,28 @@ end
 
 local function write_state(key, log, state)
   redis.call('DEL', log)
-  redis.call('HSET', key, 'epoch', int(state.epoch), 'epoch_start', int(state.epoch_start), 'seq', int(state.seq),
+  redis.call('HSET', key, 'epoch', int(state.epoch), 'epoch_starts', state.epoch_starts, 'seq', int(state.seq),
     'rev', int(state.rev), 'acl', state.acl, 'replid', state.replid, 'log_bytes', '0')
+end
+
+-- A reader that was away while Redis restarted several times follows them one by one; so many are remembered.
+local EPOCHS_KEPT = 16
+
+local function add_epoch(starts, epoch, rev)
+  local all = {}
+  for start in string.gmatch(starts, '%S+') do
+    all[#all + 1] = start
+  end
+  all[#all + 1] = int(epoch) .. ':' .. int(rev)
+  return table.concat(all, ' ', math.max(#all - EPOCHS_KEPT + 1, 1))
 end
 
 -- Returns the state, or nil and 'unknown' or 'verify' when floors are needed and not given.
 local function load_state(key, log, floors)
-  local values = redis.call('HMGET', key, 'epoch', 'epoch_start', 'seq', 'rev', 'acl', 'replid', 'log_bytes')
+  local values = redis.call('HMGET', key, 'epoch', 'epoch_starts', 'seq', 'rev', 'acl', 'replid', 'log_bytes')
   local replid = replication_id()
   local state = {
-    epoch = tonumber(values[1] or nil), epoch_start = tonumber(values[2] or nil), seq = tonumber(values[3] or nil),
+    epoch = tonumber(values[1] or nil), epoch_starts = values[2], seq = tonumber(values[3] or nil),
     rev = tonumber(values[4] or nil), acl = values[5], replid = values[6], log_bytes = tonumber(values[7] or 0),
   }
   if not values[1] then
@@ -58,13 +71,14 @@ local function load_state(key, log, floors)
     if floors.lost then
       epoch = epoch + 1
     end
-    state = { epoch = epoch, epoch_start = floors.stored_rev, seq = floors.seq, rev = floors.rev, log_bytes = 0 }
+    state = { epoch = epoch, epoch_starts = int(epoch) .. ':' .. int(floors.stored_rev), seq = floors.seq,
+      rev = floors.rev, log_bytes = 0 }
   elseif state.replid ~= replid then
     if not floors then
       return nil, 'verify'
     end
-    state.epoch_start = state.rev
     state.epoch = math.max(state.epoch, floors.epoch) + 1
+    state.epoch_starts = add_epoch(state.epoch_starts, state.epoch, state.rev)
     state.rev = math.max(state.rev, floors.rev)
     state.seq = math.max(state.seq, floors.seq)
     state.log_bytes = 0

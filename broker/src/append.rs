@@ -12,7 +12,9 @@ use parlance_domain::{
 use crate::{
     broker::Broker,
     error::BrokerError,
+    heads::parse_version,
     keys::Keys,
+    replica::{History, Written},
     script::{Script, words},
 };
 
@@ -20,14 +22,6 @@ use crate::{
 /// older than every one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Acl(pub Version);
-
-impl Acl {
-    /// Reads what the scripts write: `<epoch>:<rev>`.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (epoch, rev) = text.split_once(':')?;
-        Some(Self(Version::new(epoch.parse().ok()?, rev.parse().ok()?)))
-    }
-}
 
 impl fmt::Display for Acl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -134,7 +128,8 @@ pub enum Appended {
 /// What one run of the script answers.
 #[derive(Debug, PartialEq, Eq)]
 enum Answer {
-    Done(Appended),
+    Placed(Appended, History),
+    Refused(Appended),
     NeedsFloors,
 }
 
@@ -179,12 +174,33 @@ impl Appender {
         E: From<BrokerError>,
         F: Future<Output = Result<Floors, E>> + Send,
     {
-        match self.run(append, None).await? {
-            Answer::Done(appended) => return Ok(appended),
-            Answer::NeedsFloors => {}
+        Ok(self.append_written(append, floors).await?.0)
+    }
+
+    /// Appends like [`Appender::append`], and says where the event is now, which
+    /// [`ReplicaGate::confirm`](crate::replica::ReplicaGate::confirm) needs; `None` when it got no place.
+    ///
+    /// # Errors
+    /// As [`Appender::append`].
+    pub async fn append_written<E, F>(
+        &self,
+        append: &Append,
+        floors: impl Fn() -> F + Send,
+    ) -> Result<(Appended, Option<Written>), E>
+    where
+        E: From<BrokerError>,
+        F: Future<Output = Result<Floors, E>> + Send,
+    {
+        let mut answer = self.run(append, None).await?;
+        if answer == Answer::NeedsFloors {
+            answer = self.run(append, Some(floors().await?)).await?;
         }
-        match self.run(append, Some(floors().await?)).await? {
-            Answer::Done(appended) => Ok(appended),
+        match answer {
+            Answer::Placed(appended, history) => {
+                let partition = self.broker.keys().partitions().of(append.conversation.as_str());
+                Ok((appended, Some(Written { partition, history })))
+            }
+            Answer::Refused(appended) => Ok((appended, None)),
             Answer::NeedsFloors => Err(unexpected("append.lua wanted floors that it had been given").into()),
         }
     }
@@ -254,17 +270,20 @@ fn read_header(line: &str) -> Result<Header, BrokerError> {
 fn read_answer(words: &[String]) -> Result<Answer, BrokerError> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     Ok(match words.as_slice() {
-        ["ok", header, _ingest_id] => Answer::Done(Appended::Now(read_header(header)?)),
-        ["repeat", kept] => {
+        ["ok", header, _ingest_id, history] => {
+            Answer::Placed(Appended::Now(read_header(header)?), History::new(history))
+        }
+        ["repeat", kept, history] => {
             let (mark, header) = kept.split_once(' ').ok_or_else(|| unexpected(kept))?;
-            Answer::Done(Appended::Before { mark: mark.to_owned(), header: read_header(header)? })
+            let before = Appended::Before { mark: mark.to_owned(), header: read_header(header)? };
+            Answer::Placed(before, History::new(history))
         }
         ["unknown"] | ["verify"] => Answer::NeedsFloors,
         ["reauthorize", acl] => {
-            let acl = Acl::parse(acl).ok_or_else(|| unexpected(acl))?;
-            Answer::Done(Appended::Reauthorize(acl))
+            let acl = Acl(parse_version(acl).ok_or_else(|| unexpected(acl))?);
+            Answer::Refused(Appended::Reauthorize(acl))
         }
-        ["overloaded"] => Answer::Done(Appended::Overloaded),
+        ["overloaded"] => Answer::Refused(Appended::Overloaded),
         other => return Err(unexpected(&other.join(" "))),
     })
 }

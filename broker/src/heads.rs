@@ -24,10 +24,17 @@ const IN_FLIGHT: usize = 256;
 pub struct State {
     /// The newest numbers.
     pub heads: Heads,
-    /// Up to this rev of the epoch before, what was seen is still true.
-    pub epoch_start: u64,
+    /// The last epochs and, for each, the rev up to which what was seen in the epoch before is still true; oldest first.
+    pub epoch_starts: Vec<Version>,
     /// What commands are authorised under now.
     pub acl: Acl,
+}
+
+impl State {
+    /// Up to which rev of the epoch before `epoch` what was seen is still true; `None` when that is not remembered.
+    pub fn epoch_start(&self, epoch: u64) -> Option<u64> {
+        self.epoch_starts.iter().find(|start| start.epoch == epoch).map(|start| start.rev)
+    }
 }
 
 impl Broker {
@@ -36,7 +43,7 @@ impl Broker {
     /// # Errors
     /// When Redis is away.
     pub async fn state(&self, id: &ConversationId) -> Result<Option<State>, BrokerError> {
-        const FIELDS: [&str; 5] = ["epoch", "epoch_start", "seq", "rev", "acl"];
+        const FIELDS: [&str; 5] = ["epoch", "epoch_starts", "seq", "rev", "acl"];
         let values: Vec<Option<String>> = self.client().hmget(self.keys().state(id), FIELDS.to_vec()).await?;
         match values.into_iter().collect::<Option<Vec<String>>>() {
             Some(values) => read_state(&values).map(Some),
@@ -72,15 +79,21 @@ impl Broker {
 }
 
 fn read_state(values: &[String]) -> Result<State, BrokerError> {
-    let [epoch, epoch_start, seq, rev, acl] = values else {
+    let [epoch, epoch_starts, seq, rev, acl] = values else {
         return Err(BrokerError::Unexpected(format!("a state of {} fields", values.len())));
     };
-    let number = |text: &String| {
-        text.parse::<u64>().map_err(|_| BrokerError::Unexpected(format!("{text:?} in a state hash")))
-    };
+    let malformed = |text: &String| BrokerError::Unexpected(format!("{text:?} in a state hash"));
+    let number = |text: &String| text.parse::<u64>().map_err(|_| malformed(text));
+    let starts: Option<Vec<Version>> = epoch_starts.split(' ').map(parse_version).collect();
     Ok(State {
         heads: Heads { version: Version::new(number(epoch)?, number(rev)?), seq: Seq(number(seq)?) },
-        epoch_start: number(epoch_start)?,
-        acl: Acl::parse(acl).ok_or_else(|| BrokerError::Unexpected(format!("{acl:?} in a state hash")))?,
+        epoch_starts: starts.ok_or_else(|| malformed(epoch_starts))?,
+        acl: Acl(parse_version(acl).ok_or_else(|| malformed(acl))?),
     })
+}
+
+/// Reads what the scripts write: `<epoch>:<rev>`.
+pub(crate) fn parse_version(text: &str) -> Option<Version> {
+    let (epoch, rev) = text.split_once(':')?;
+    Some(Version::new(epoch.parse().ok()?, rev.parse().ok()?))
 }

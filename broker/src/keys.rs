@@ -2,7 +2,7 @@
 //!
 //! | key | type | lives |
 //! |---|---|---|
-//! | `{tag}:conv:<id>` | hash: `epoch epoch_start seq rev acl replid log_bytes` | 30 days after all of it is persisted |
+//! | `{tag}:conv:<id>` | hash: `epoch epoch_starts seq rev acl replid log_bytes` | 30 days after all of it is persisted |
 //! | `{tag}:log:<id>` | stream: the newest durable events, ids `<rev>-0` | 1 h after all of it is persisted |
 //! | `{tag}:ingest` | stream, group `persist`: what the worker has to write | the worker deletes entries |
 //! | `{tag}:ingest-size` | hash: `entries bytes` | as the stream |
@@ -11,6 +11,7 @@
 //! | `{tag}:unsettled` | sorted set: conversations whose keys do not expire yet | the worker removes members |
 //! | `{tag}:once:…` | string: the first reply to a command with a client id | 10 min |
 //! | `{tag}:obj:<message id>` | hash: `conv seq sender epoch rev` | 1 h after it is persisted |
+//! | `{tag}:replica-mark` | string: written for replicas to confirm | 1 min |
 //! | `layout` | string: the partitions, as the first process recorded them | for good |
 //!
 //! Channels: `{tag}:conv:<id>` and `{tag}:probe`. Every name starts with the configured prefix.
@@ -109,6 +110,11 @@ impl Keys {
     /// The conversations whose keys must not expire yet.
     pub fn unsettled(&self, partition: Partition) -> String {
         self.of(partition, "unsettled")
+    }
+
+    /// What is written so that there is something which a replica can confirm.
+    pub fn replica_mark(&self, partition: Partition) -> String {
+        self.of(partition, "replica-mark")
     }
 
     /// The object of a message; `None` when the id carries a partition that there is not.

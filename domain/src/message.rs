@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    id::{ClientId, ConversationId, MessageId},
+    id::{ClientId, ConversationId, MessageId, SessionId},
     rejection::{Code, Rejection},
     storable,
     time::Timestamp,
@@ -202,6 +202,8 @@ pub struct Message {
     pub created_rev: u64,
     /// When it was accepted.
     pub created_at: Timestamp,
+    /// The connection that this state came from.
+    pub origin: Option<SessionId>,
     /// What it is.
     pub body: MessageBody,
 }

@@ -14,7 +14,8 @@ export async function assertSameOrder(members, conversationId, messages, deadlin
   };
   await until('everybody has everything', () => members.every((member) => missing(member).length === 0), deadline).catch(() => {
     const losses = members.map((member) => [member.user, missing(member)]).filter(([, lost]) => lost.length > 0);
-    assert.fail(`not within ${deadline} ms: ${losses.map(([user, lost]) => `${user} misses ${lost.join(', ')}`).join('; ')}`);
+    const told = losses.map(([user, lost]) => `${user} misses ${lost.length}: ${lost.slice(0, 5).join(', ')}`);
+    assert.fail(`not within ${deadline} ms: ${told.join('; ')}`);
   });
   for (const member of members) {
     assert.deepEqual(member.messages(conversationId).map(place), expected(member), `the order that ${member.user} saw`);

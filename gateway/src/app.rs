@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use parlance_broker::{Broker, append::Appender};
+use parlance_broker::{Broker, append::Appender, replica::ReplicaGate};
 use parlance_chassis::{clock::Clock, lifecycle};
 use parlance_domain::{
     id::{MessageId, UserId},
@@ -39,6 +39,8 @@ pub struct Parts {
     pub membership: Membership,
     /// Where events get their place.
     pub appender: Appender,
+    /// What acknowledgements wait for, when it is a replica.
+    pub replicas: Option<ReplicaGate>,
     /// Whether Redis takes more.
     pub pressure: Pressure,
     /// Moved cursors on their way out.

@@ -1,7 +1,7 @@
 //! Commands: the one way to state, for sockets, requests and backends alike. One file a command.
 //!
 //! [`apply`] is the table of contents. A command that waits for something slow (history, a receipt's interval,
-//! a join) answers later and does not hold up the ones behind it.
+//! a join, a replica) answers later and does not hold up the ones behind it.
 
 pub mod append;
 pub mod conversation;
@@ -82,7 +82,7 @@ pub async fn apply(app: &App, actor: &Actor, command: Command, answer: Answer) {
         Command::Ping => answer(ping::apply(app)),
         Command::Join(conversation) => join::apply(app, actor, conversation, answer).await,
         Command::Leave(conversation) => leave::apply(app, actor, conversation, answer),
-        Command::Send(send) => answer(send::apply(app, actor, *send).await),
+        Command::Send(send) => send::apply(app, actor, *send, answer).await,
         Command::History(history) => history::apply(app, actor, history, answer),
         Command::Receipt(receipt) => receipt::apply(app, actor, receipt, answer).await,
         Command::Typing(conversation, state) => answer(typing::apply(app, actor, conversation, state).await),

@@ -7,6 +7,7 @@ use parlance_broker::{
     Broker, BrokerConfig, BrokerError,
     append::{Appender, Bounds},
     receipts::ReceiptLog,
+    replica::ReplicaGate,
     subscriber::Subscriber,
 };
 use parlance_chassis::{
@@ -25,7 +26,10 @@ use tokio::net::TcpListener;
 use crate::{
     app::{App, Parts},
     auth::{Auth, ServiceKeys},
-    command::receipts::Receipts,
+    command::{
+        append::{Acknowledgement, MOST_WAITING},
+        receipts::Receipts,
+    },
     config::Config,
     dialect::{Dialects, Mistake},
     fanout::{self, Fanout},
@@ -175,6 +179,10 @@ async fn connect_parts(
     );
     let write = receipts.clone().run(log, clock.clone(), config.gateway.receipts_interval, lifecycle.hard());
     lifecycle.spawn_support("receipts", write);
+    let replicas = match config.gateway.acknowledgement {
+        Acknowledgement::Stream => None,
+        Acknowledgement::Replica => Some(replica_gate(&broker, lifecycle).await?),
+    };
     let pressure = Pressure::default();
     lifecycle.spawn_support("memory pressure", pressure.clone().watch(broker.clone(), lifecycle.hard()));
     let bounds = Bounds { entries: limits.ingest_entries, bytes: limits.ingest_bytes };
@@ -186,6 +194,7 @@ async fn connect_parts(
         store,
         dialects,
         membership,
+        replicas,
         pressure,
         receipts,
         fanout,
@@ -193,6 +202,16 @@ async fn connect_parts(
         lifecycle: lifecycle.clone(),
         config,
     }))
+}
+
+async fn replica_gate(broker: &Broker, lifecycle: &Handle) -> Result<ReplicaGate, BrokerError> {
+    let (gate, rounds) = ReplicaGate::connect(broker, MOST_WAITING).await?;
+    let hard = lifecycle.hard();
+    lifecycle.spawn_support("replica confirmations", async move {
+        rounds.run(hard.cancelled_owned()).await;
+        Ok::<(), std::convert::Infallible>(())
+    });
+    Ok(gate)
 }
 
 fn broker_config(config: &Config) -> BrokerConfig {
@@ -237,6 +256,7 @@ fn wire_config(config: &Config, paths: Vec<SocketPath>) -> WireConfig {
         max_message_bytes: socket.max_payload,
         max_payload_bytes: socket.max_payload,
         slow_reader: SlowReader { deadline: socket.slow_reader_deadline, bytes: socket.slow_reader_bytes },
+        fast_lane: socket.fast_lane,
         ..WireConfig::default()
     }
 }

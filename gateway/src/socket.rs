@@ -1,6 +1,7 @@
 //! Socket.IO: from the transport to the commands, and from events to the transport.
 
 pub mod connect;
+pub mod packet;
 pub mod receive;
 pub mod session;
 pub mod wire;

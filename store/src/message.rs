@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use parlance_domain::{
     command::Page,
-    id::{ClientId, ConversationId, MessageId},
+    id::{ClientId, ConversationId, MessageId, SessionId},
     message::{Attachments, Message, MessageBody, Metadata, Place},
     user::Profile,
     version::{Seq, Version},
@@ -15,7 +15,7 @@ use crate::{error::StoreError, row, store::Store};
 
 impl Store {
     /// A page of history in the order of the conversation, at most `limit` messages: the newest, or those right
-    /// before or right after a place.
+    /// before or right after a place. It ends with the message that takes it to `bytes` of content.
     ///
     /// # Errors
     /// As every query.
@@ -24,6 +24,7 @@ impl Store {
         conversation: &ConversationId,
         page: Page,
         limit: u64,
+        bytes: u64,
     ) -> Result<Vec<Message>, StoreError> {
         let (sql, bound) = match page {
             Page::Newest => (PAGE_BEFORE, Seq(u64::MAX)),
@@ -36,6 +37,7 @@ impl Store {
                     .bind(conversation.as_str())
                     .bind(row::signed(bound.0))
                     .bind(row::signed(limit))
+                    .bind(row::signed(bytes))
                     .fetch_all(connection)
                     .await?)
             })
@@ -120,6 +122,7 @@ struct MessageRow {
     reply_to: Option<Uuid>,
     client_id: Option<String>,
     created_at: DateTime<Utc>,
+    origin: Option<String>,
 }
 
 impl MessageRow {
@@ -130,6 +133,7 @@ impl MessageRow {
             version: row::version(self.epoch, self.rev),
             created_rev: row::unsigned(self.created_rev),
             created_at: row::time(Some(self.created_at)),
+            origin: self.origin.and_then(SessionId::new),
             body: MessageBody {
                 id: message_id(self.id)?,
                 sender: self.sender.0,
@@ -155,19 +159,30 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, conversation_id, seq, epoch, created_rev, rev, sender, type, content, attachments, ",
-            "metadata, reply_to, client_id, created_at FROM messages ",
+            "metadata, reply_to, client_id, created_at, origin FROM messages ",
             $rest
         )
     };
 }
 
-/// After Redis lost numbers, one may have been given twice; the epoch tells the two apart.
-const PAGE_BEFORE: &str = concat!(
-    "SELECT * FROM (",
-    select!("WHERE conversation_id = $1 AND seq < $2 ORDER BY seq DESC, epoch DESC, id DESC LIMIT $3"),
-    ") page ORDER BY seq, epoch, id"
-);
+/// A page from one end: rows in the given order, until those before a row have the bytes. After Redis lost numbers,
+/// one may have been given twice; the epoch tells the two apart.
+macro_rules! page {
+    ($where:literal, $order:literal) => {
+        concat!(
+            "SELECT * FROM (SELECT *, sum(octet_length(content)) OVER (ORDER BY ",
+            $order,
+            ") - octet_length(content) AS before FROM (",
+            select!("WHERE conversation_id = $1 AND "),
+            $where,
+            " ORDER BY ",
+            $order,
+            " LIMIT $3) page) page WHERE before < $4 ORDER BY seq, epoch, id"
+        )
+    };
+}
+const PAGE_BEFORE: &str = page!("seq < $2", "seq DESC, epoch DESC, id DESC");
+const PAGE_AFTER: &str = page!("seq > $2", "seq, epoch, id");
 const BY_ID: &str = select!("WHERE id = $1");
-const PAGE_AFTER: &str = select!("WHERE conversation_id = $1 AND seq > $2 ORDER BY seq, epoch, id LIMIT $3");
 const SINCE: &str =
     select!("WHERE conversation_id = $1 AND (epoch, rev) > ($2, $3) ORDER BY epoch, rev LIMIT $4");

@@ -103,8 +103,18 @@ async fn a_refused_command_is_taken_when_there_is_room_again() {
     now(push(&appender, &world.message(&id, "1")).await);
     let refused = world.message(&id, "2");
     assert_eq!(push(&appender, &refused).await, Appended::Overloaded);
-    let _: i64 = world.broker.client().xdel(keys.ingest(partition), world.ingest(&id).await[0].0.as_str()).await.unwrap();
-    let _: () = world.broker.client().hset(keys.ingest_size(partition), [("entries", 0), ("bytes", 0)]).await.unwrap();
+    let _: i64 = world
+        .broker
+        .client()
+        .xdel(keys.ingest(partition), world.ingest(&id).await[0].0.as_str())
+        .await
+        .unwrap();
+    let _: () = world
+        .broker
+        .client()
+        .hset(keys.ingest_size(partition), [("entries", 0), ("bytes", 0)])
+        .await
+        .unwrap();
     let header = now(push(&appender, &refused).await);
     assert_eq!((header.version.rev, header.seq.0), (2, 2));
     world.clean_up().await;

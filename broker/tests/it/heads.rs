@@ -19,7 +19,8 @@ const DAY: i64 = 24 * 3_600;
 
 fn state(numbers: (u64, u64, u64), epoch_start: u64) -> State {
     let (epoch, rev, seq) = numbers;
-    State { heads: heads(epoch, rev, seq), epoch_start, acl: Acl(Version::new(epoch, rev)) }
+    let epoch_starts = vec![Version::new(epoch, epoch_start)];
+    State { heads: heads(epoch, rev, seq), epoch_starts, acl: Acl(Version::new(epoch, rev)) }
 }
 
 #[tokio::test]
@@ -37,7 +38,7 @@ async fn a_new_conversation_starts_at_one() {
     let world = World::new().await;
     let id = conversation("c");
     assert_eq!(numbers(world.append(&world.message(&id, "1")).await), (1, 1, 1));
-    assert_eq!(world.broker.state(&id).await.unwrap().unwrap().epoch_start, 0);
+    assert_eq!(world.broker.state(&id).await.unwrap().unwrap().epoch_starts, [Version::new(1, 0)]);
     world.clean_up().await;
 }
 
@@ -58,7 +59,11 @@ async fn what_was_seen_and_is_not_stored_raises_the_epoch_and_no_number_is_given
         let id = conversation(&format!("c{number}"));
         let of = |(epoch, rev, seq)| heads(epoch, rev, seq);
         let floors = Floors { stored: of(stored), seen: of(seen) };
-        assert_eq!(world.broker.load_state(&id, floors).await.unwrap(), state(made, epoch_start), "{floors:?}");
+        assert_eq!(
+            world.broker.load_state(&id, floors).await.unwrap(),
+            state(made, epoch_start),
+            "{floors:?}"
+        );
         let (epoch, rev, seq) = made;
         assert_eq!(numbers(world.append_known(&world.message(&id, "1")).await), (epoch, rev + 1, seq + 1));
     }

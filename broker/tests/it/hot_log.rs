@@ -18,8 +18,7 @@ async fn fill(world: &World, id: &ConversationId, range: std::ops::RangeInclusiv
     // The first one makes the state; those that follow are pipelined, and Redis takes them in order.
     let first = world.message_of("u", id, &range.start().to_string(), text);
     world.append(&first).await;
-    let appends: Vec<_> =
-        range.skip(1).map(|n| world.message_of("u", id, &n.to_string(), text)).collect();
+    let appends: Vec<_> = range.skip(1).map(|n| world.message_of("u", id, &n.to_string(), text)).collect();
     try_join_all(appends.iter().map(|append| world.try_append_known(append))).await.unwrap();
 }
 
@@ -169,7 +168,8 @@ async fn a_malformed_entry_is_an_error_and_not_a_gap() {
     let world = World::new().await;
     let id = conversation("c");
     world.append(&world.message(&id, "1")).await;
-    for (fields, entry) in [(vec![("x", "y")], "5-0"), (vec![("h", "no"), ("b", "{}"), ("i", "1-0")], "6-0")] {
+    for (fields, entry) in [(vec![("x", "y")], "5-0"), (vec![("h", "no"), ("b", "{}"), ("i", "1-0")], "6-0")]
+    {
         let log = world.broker.keys().log(&id);
         let _: String = world.broker.client().xadd(&log, false, None::<()>, entry, fields).await.unwrap();
         let read = world.broker.log_after(&id, 0, 10).await;

@@ -8,11 +8,7 @@ use parlance_broker::{
     receipts::ReceiptLog,
 };
 use parlance_domain::{
-    entry::Header,
-    event::EventKind,
-    id::ConversationId,
-    time::Timestamp,
-    version::Version,
+    entry::Header, event::EventKind, id::ConversationId, time::Timestamp, version::Version,
 };
 use std::time::Duration;
 
@@ -49,7 +45,7 @@ const OWNERS: &[(&str, &str, Owner)] = &[
 ];
 
 /// Kinds that always have a time to live.
-const EXPIRING: &[(&str, &str)] = &[("once", "`{tag}:once:…`")];
+const EXPIRING: &[(&str, &str)] = &[("once", "`{tag}:once:…`"), ("replica-mark", "`{tag}:replica-mark`")];
 
 /// Leaves every kind of key behind, in every state that the appending side knows.
 async fn leave_keys(world: &World) -> Vec<(ConversationId, Append)> {
@@ -92,7 +88,11 @@ async fn owned(world: &World) -> BTreeMap<String, &'static Owner> {
         let (kind, _) = kind(world, &key);
         if world.ttl(key.clone()).await != -1 {
             assert!(
-                OWNERS.iter().map(|(name, ..)| name).chain(EXPIRING.iter().map(|(name, _)| name)).any(|name| *name == kind),
+                OWNERS
+                    .iter()
+                    .map(|(name, ..)| name)
+                    .chain(EXPIRING.iter().map(|(name, _)| name))
+                    .any(|name| *name == kind),
                 "{key} is not in the table"
             );
             continue;
@@ -111,8 +111,11 @@ fn the_table_names_every_kind_of_key() {
     for name in named {
         assert!(rows.iter().any(|row| row.contains(name)), "{name}");
     }
-    assert_eq!(rows.iter().map(|row| row.matches("}:").count() + row.matches("`layout`").count()).sum::<usize>(),
-        OWNERS.len() + EXPIRING.len(), "the table names kinds that this test does not know");
+    assert_eq!(
+        rows.iter().map(|row| row.matches("}:").count() + row.matches("`layout`").count()).sum::<usize>(),
+        OWNERS.len() + EXPIRING.len(),
+        "the table names kinds that this test does not know"
+    );
 }
 
 #[tokio::test]

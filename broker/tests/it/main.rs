@@ -15,5 +15,6 @@ mod model;
 mod objects;
 mod outage;
 mod receipts;
+mod replica;
 mod restart;
 mod subscribing;

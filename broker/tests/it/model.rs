@@ -89,7 +89,7 @@ impl Conversation {
             return (Expected::Repeat(reply.clone()), false);
         }
         let asks = self.state.is_none();
-        let state = *self.load();
+        let state = self.load().clone();
         if append.acl.is_some_and(|acl| acl != state.acl) {
             return (Expected::Exactly(Appended::Reauthorize(state.acl)), asks);
         }
@@ -111,7 +111,7 @@ impl Conversation {
             let rev = stored.version.rev.max(seen.version.rev);
             State {
                 heads: heads(epoch, rev, stored.seq.0.max(seen.seq.0)),
-                epoch_start: stored.version.rev,
+                epoch_starts: vec![Version::new(epoch, stored.version.rev)],
                 acl: Acl(Version::new(epoch, rev)),
             }
         });
@@ -180,7 +180,8 @@ impl Run {
             Step::Change { conversation, row, kind } => {
                 let mut append = self.world.participant(&self.ids[conversation], row, kind);
                 if kind == EventKind::ConversationCreated {
-                    append.body = format!(r#"{{"id":"{}","participants":[],"createdAtMs":1}}"#, self.ids[conversation]);
+                    append.body =
+                        format!(r#"{{"id":"{}","participants":[],"createdAtMs":1}}"#, self.ids[conversation]);
                 }
                 self.append(conversation, &append).await;
             }
@@ -192,7 +193,8 @@ impl Run {
             }
             Step::Load { conversation } => {
                 let model = &mut self.model[conversation];
-                let loaded = self.world.broker.load_state(&self.ids[conversation], model.floors).await.unwrap();
+                let loaded =
+                    self.world.broker.load_state(&self.ids[conversation], model.floors).await.unwrap();
                 assert_eq!(&loaded, model.load());
             }
         }
@@ -215,7 +217,7 @@ impl Run {
                 assert_eq!((header.version, header.seq.0), (version, seq));
                 assert_eq!((header.kind, &header.origin), (append.kind, &append.origin));
                 model.events.push((header.to_string(), append.body.clone()));
-                model.history.push(model.state.unwrap().heads);
+                model.history.push(model.state.as_ref().unwrap().heads);
                 let reply = Appended::Before { mark: append.once.mark.clone(), header };
                 model.replies.insert(append.once.key.clone(), reply);
             }

@@ -50,14 +50,17 @@ async fn while_redis_is_away_commands_fail_within_their_deadline_and_after_its_r
     server.start_again();
     let appender = world.appender_within(ROOMY.entries, ROOMY.bytes);
     let floors = crate::world::stored(1, 1, 1);
-    eventually("redis is back", async || appender.append(&world.message(&id, "2"), answering(floors)).await).await;
-    let texts = world.ingest(&id).await.iter().filter(|(_, row)| row["b"].contains(r#""content":"2""#)).count();
+    eventually("redis is back", async || appender.append(&world.message(&id, "2"), answering(floors)).await)
+        .await;
+    let texts =
+        world.ingest(&id).await.iter().filter(|(_, row)| row["b"].contains(r#""content":"2""#)).count();
     assert_eq!(texts, 1);
     world.broker.close().await;
 }
 
 #[tokio::test]
-async fn while_redis_is_silent_commands_fail_within_their_deadline_and_a_repetition_finds_out_what_became_of_them() {
+async fn while_redis_is_silent_commands_fail_within_their_deadline_and_a_repetition_finds_out_what_became_of_them()
+ {
     let server = Server::start();
     let world = World::at(&server.url(), DEADLINE).await;
     let id = conversation("c");
@@ -67,10 +70,9 @@ async fn while_redis_is_silent_commands_fail_within_their_deadline_and_a_repetit
     server.thaw();
     let appender = world.appender_within(ROOMY.entries, ROOMY.bytes);
     let lost = world.message(&id, "lost");
-    let answer = eventually("redis answers", async || {
-        appender.append(&lost, answering(Floors::default())).await
-    })
-    .await;
+    let answer =
+        eventually("redis answers", async || appender.append(&lost, answering(Floors::default())).await)
+            .await;
     assert!(matches!(answer, Appended::Now(_) | Appended::Before { .. }), "{answer:?}");
     // Whatever was still on its way has arrived before this.
     world.broker.ping().await.unwrap();

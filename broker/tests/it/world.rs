@@ -88,9 +88,16 @@ impl World {
         self.message_of("u", conversation, client_id, client_id)
     }
 
-    pub fn message_of(&self, user: &str, conversation: &ConversationId, client_id: &str, text: &str) -> Append {
+    pub fn message_of(
+        &self,
+        user: &str,
+        conversation: &ConversationId,
+        client_id: &str,
+        text: &str,
+    ) -> Append {
         let keys = self.broker.keys();
-        let id = MessageId::new(1_700_000_000_000, rand::random(), keys.partitions().of(conversation.as_str()).0);
+        let id =
+            MessageId::new(1_700_000_000_000, rand::random(), keys.partitions().of(conversation.as_str()).0);
         let body = json!({
             "id": id, "sender": {"id": user, "name": user}, "type": "text", "content": text,
         });

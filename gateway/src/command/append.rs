@@ -1,23 +1,38 @@
-//! Appending on behalf of somebody: authorised, and authorised again when who may do what has changed meanwhile.
+//! Appending on behalf of somebody: authorised, and authorised again when who may do what has changed meanwhile; and
+//! acknowledged when what was appended has the safety that the gateway is configured for.
 
 use parlance_broker::{
     BrokerError,
     append::{Append, Appended, Floors},
+    replica::{Unconfirmed, Written},
 };
 use parlance_domain::{
     id::ConversationId,
     rejection::{Code, Rejection},
 };
 use parlance_store::StoreError;
+use serde_json::Value;
 use std::time::{Duration, Instant};
 
-use super::{Actor, failed};
+use super::{Actor, Answer, failed};
 use crate::app::App;
 
 /// How often an append is authorised anew before it is given up.
 const ATTEMPTS: u32 = 4;
 /// When a client should try again what was refused as `overloaded`.
 const OVERLOAD_RETRY: Duration = Duration::from_secs(1);
+
+/// How many appends may wait for a replica; beyond it commands are refused as `overloaded`.
+pub const MOST_WAITING: usize = 50_000;
+
+/// What an acknowledged event survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acknowledgement {
+    /// It is in the stream of the Redis that was written to.
+    Stream,
+    /// At least one replica has it too.
+    Replica,
+}
 
 #[derive(Debug, thiserror::Error)]
 enum AppendError {
@@ -36,36 +51,73 @@ impl From<AppendError> for Rejection {
     }
 }
 
-/// Appends for a user who must be allowed to write. Answers [`Appended::Now`] or [`Appended::Before`].
+/// Appends for a user who must be allowed to write. Answers [`Appended::Now`] or [`Appended::Before`], and what
+/// [`acknowledge`] needs.
 ///
 /// # Errors
 /// `not_a_participant`, `overloaded`, `unavailable`.
-pub(super) async fn authorized(app: &App, actor: &Actor, append: &Append) -> Result<Appended, Rejection> {
+pub(super) async fn authorized(
+    app: &App,
+    actor: &Actor,
+    append: &Append,
+) -> Result<(Appended, Option<Written>), Rejection> {
     let mut append = append.clone();
     for _ in 0..ATTEMPTS {
         append.acl = app.membership.authorize(actor.user_id()?, &append.conversation).await?;
-        match place(app, &append).await? {
-            Appended::Reauthorize(_) => app.membership.forget(&append.conversation),
-            Appended::Overloaded => return Err(Rejection::new(Code::Overloaded).after(OVERLOAD_RETRY)),
-            appended => return Ok(appended),
+        match attempt(app, &append).await? {
+            (Appended::Reauthorize(_), _) => app.membership.forget(&append.conversation),
+            (Appended::Overloaded, _) => return Err(Rejection::new(Code::Overloaded).after(OVERLOAD_RETRY)),
+            placed => return Ok(placed),
         }
     }
     Err(Code::Unavailable.into())
 }
 
-/// Appends without a user's authorisation: what a backend or the outbox does.
+/// Appends without a user's authorisation, what a backend or the outbox does, and waits until it may be
+/// acknowledged.
 ///
 /// # Errors
-/// `overloaded`, `unavailable`.
+/// `overloaded`, `unavailable`; it may have been appended nevertheless, which a repetition finds out.
 pub(super) async fn place(app: &App, append: &Append) -> Result<Appended, Rejection> {
+    let (appended, written) = attempt(app, append).await?;
+    confirmed(app, written).await?;
+    Ok(appended)
+}
+
+/// Answers with `reply` as soon as what was written may be acknowledged. Does not hold up what the actor asks for
+/// next.
+pub(super) fn acknowledge(app: &App, written: Option<Written>, reply: Value, answer: Answer) {
+    if app.replicas.is_none() {
+        return answer(Ok(reply));
+    }
+    let task = app.clone();
+    app.lifecycle.spawn_request("acknowledgement", async move {
+        let outcome = confirmed(&task, written).await;
+        answer(outcome.map(|()| reply));
+    });
+}
+
+async fn confirmed(app: &App, written: Option<Written>) -> Result<(), Rejection> {
+    let (Some(gate), Some(written)) = (&app.replicas, written) else {
+        return Ok(());
+    };
+    gate.confirm(written).await.map_err(|reason| match reason {
+        Unconfirmed::Overloaded => Rejection::new(Code::Overloaded).after(OVERLOAD_RETRY),
+        Unconfirmed::Late(_) | Unconfirmed::OtherHistory | Unconfirmed::Unreachable(_) => {
+            Code::Unavailable.into()
+        }
+    })
+}
+
+async fn attempt(app: &App, append: &Append) -> Result<(Appended, Option<Written>), Rejection> {
     if app.pressure.is_high() {
-        return Ok(Appended::Overloaded);
+        return Ok((Appended::Overloaded, None));
     }
     let started = Instant::now();
     let floors = || floors(app, &append.conversation);
-    let appended = app.appender.append::<AppendError, _>(append, floors).await?;
+    let placed = app.appender.append_written::<AppendError, _>(append, floors).await?;
     metrics::histogram!(crate::metrics::APPEND_SECONDS.name).record(started.elapsed());
-    Ok(appended)
+    Ok(placed)
 }
 
 /// What the numbers of a conversation are at the least: what Postgres has, and what this gateway has seen.

@@ -14,6 +14,11 @@ use serde_json::Value;
 use super::{Actor, Answer, failed};
 use crate::{app::App, dialect::view::reply};
 
+/// How many bytes of content a page has, plus at the most one message. A page must fit in what may wait for a client.
+const PAGE_BYTES: usize = 1024 * 1024;
+/// How many bytes are read from Postgres: enough to tell that there is more than a page.
+const READ_BYTES: u64 = 3 * 1024 * 1024;
+
 /// Reads beside the socket's other commands: a slow query does not hold up what is sent after it.
 pub(super) fn apply(app: &App, actor: &Actor, history: History, answer: Answer) {
     let permit = match &actor.socket {
@@ -50,7 +55,7 @@ async fn read(app: &App, actor: &Actor, history: &History) -> Result<Value, Reje
     let wanted = history.limit + 1;
     let stored = app
         .store
-        .history(&history.conversation, history.page, wanted)
+        .history(&history.conversation, history.page, wanted, READ_BYTES)
         .await
         .map_err(|error| failed("read history", &error))?;
     let logged = logged.into_iter().filter_map(|envelope| match envelope.event {
@@ -78,13 +83,23 @@ fn page(history: &History, found: impl Iterator<Item = Message>) -> (Vec<Message
         }
     }
     let limit = usize::try_from(history.limit).unwrap_or(usize::MAX);
-    let more = by_place.len() > limit;
-    let beyond = by_place.len().saturating_sub(limit);
-    let messages = by_place.into_values();
-    let messages = match history.page {
-        Page::After(_) => messages.take(limit).collect(),
-        Page::Newest | Page::Before(_) => messages.skip(beyond).collect(),
+    let found = by_place.len();
+    let mut bytes = 0;
+    let mut fits = |message: &Message| {
+        let fits = bytes < PAGE_BYTES;
+        bytes += message.body.content.as_str().len();
+        fits
     };
+    let messages = by_place.into_values();
+    let messages: Vec<Message> = match history.page {
+        Page::After(_) => messages.take(limit).take_while(&mut fits).collect(),
+        Page::Newest | Page::Before(_) => {
+            let mut newest_first: Vec<Message> = messages.rev().take(limit).take_while(&mut fits).collect();
+            newest_first.reverse();
+            newest_first
+        }
+    };
+    let more = found > messages.len();
     (messages, more)
 }
 
@@ -118,6 +133,7 @@ mod tests {
             version: Version::new(1, seq.into()),
             created_rev: seq.into(),
             created_at: Timestamp(0),
+            origin: None,
             body,
         }
     }
@@ -140,5 +156,22 @@ mod tests {
         assert_eq!(seqs(Page::Before(Seq(4)), 2, &[1, 2, 3], &[4]), (vec![2, 3], true));
         assert_eq!(seqs(Page::After(Seq(1)), 2, &[2, 3], &[4]), (vec![2, 3], true));
         assert_eq!(seqs(Page::After(Seq(3)), 2, &[], &[4]), (vec![4], false));
+    }
+
+    #[test]
+    fn a_page_ends_when_it_has_its_bytes() {
+        let large = |seq| {
+            let mut message = message(seq);
+            message.body.content = Content::new("x".repeat(600_000)).unwrap();
+            message
+        };
+        let seqs = |page_of| {
+            let history =
+                History { conversation: ConversationId::new("c").unwrap(), page: page_of, limit: 10 };
+            let (messages, more) = page(&history, (1..=5).map(large));
+            (messages.iter().map(|message| message.seq.0).collect::<Vec<_>>(), more)
+        };
+        assert_eq!(seqs(Page::After(Seq(0))), (vec![1, 2], true));
+        assert_eq!(seqs(Page::Newest), (vec![4, 5], true));
     }
 }

@@ -1,9 +1,12 @@
 //! `message.send`: the message gets its place in the conversation; when the answer is there, the message is in the
-//! stream that the worker persists.
+//! stream that the worker persists, and, at the acknowledgement level `replica`, on a replica too.
 
 use std::time::Duration;
 
-use parlance_broker::append::{Append, Appended, Object, Once};
+use parlance_broker::{
+    append::{Append, Appended, Object, Once},
+    replica::Written,
+};
 use parlance_domain::{
     command::SendMessage,
     entry::Header,
@@ -12,9 +15,8 @@ use parlance_domain::{
     message::{Message, MessageBody},
     rejection::Rejection,
 };
-use serde_json::Value;
 
-use super::{Actor, append, failed, internal};
+use super::{Actor, Answer, append, failed, internal};
 use crate::{app::App, dialect::view::reply};
 
 /// How long a repeated `client_id` is recognised.
@@ -22,7 +24,14 @@ const KEEP: Duration = Duration::from_secs(600);
 /// How long a message without one is recognised, which only the gateway itself repeats.
 const KEEP_OWN: Duration = Duration::from_secs(60);
 
-pub(super) async fn apply(app: &App, actor: &Actor, send: SendMessage) -> Result<Value, Rejection> {
+pub(super) async fn apply(app: &App, actor: &Actor, send: SendMessage, answer: Answer) {
+    match place(app, actor, send).await {
+        Ok((message, written)) => append::acknowledge(app, written, reply::sent(&message), answer),
+        Err(rejection) => answer(Err(rejection)),
+    }
+}
+
+async fn place(app: &App, actor: &Actor, send: SendMessage) -> Result<(Message, Option<Written>), Rejection> {
     let profile = actor.profile()?.clone();
     let SendMessage { conversation, content, kind, client_id, reply_to, attachments, metadata } = send;
     let id = app.new_message_id(conversation.as_str());
@@ -41,14 +50,15 @@ pub(super) async fn apply(app: &App, actor: &Actor, send: SendMessage) -> Result
         once: Once { key: once, keep, mark: id.to_string() },
         object: Some(Object { id, fields: vec![("sender", body.sender.id.to_string())] }),
     };
-    let message = match append::authorized(app, actor, &append).await? {
+    let (appended, written) = append::authorized(app, actor, &append).await?;
+    let message = match appended {
         Appended::Before { mark, header } => first(app, &append, &mark, &header).await?,
         Appended::Now(header) => message(append.conversation, &header, body),
         Appended::Reauthorize(_) | Appended::Overloaded => {
             return Err(internal("an append ended without a place"));
         }
     };
-    Ok(reply::sent(&message))
+    Ok((message, written))
 }
 
 /// Even a message without a `client_id` is recognised when only the answer of Redis was lost.
@@ -63,6 +73,7 @@ fn message(conversation: ConversationId, header: &Header, body: MessageBody) -> 
         version: header.version,
         created_rev: header.version.rev,
         created_at: header.at,
+        origin: header.origin.clone(),
         body,
     }
 }

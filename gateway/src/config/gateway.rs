@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
 use parlance_chassis::config::{Invalid, Problem, Raw, Reader, Setting, parse};
 
-use crate::membership::Policy;
+use crate::{command::append::Acknowledgement, membership::Policy};
 
 const POLICY: Setting = Setting::new(
     "gateway.policy",
@@ -12,6 +12,12 @@ const POLICY: Setting = Setting::new(
      authenticated user; conversations appear when they are used).",
 )
 .default("members");
+const ACKNOWLEDGEMENT: Setting = Setting::new(
+    "gateway.acknowledgement",
+    "When a message is acknowledged: `stream` (Redis has it) or `replica` (at least one replica of Redis has it too, \
+     within `redis.command_deadline`; otherwise `unavailable`).",
+)
+.default("stream");
 const DIALECT: Setting =
     Setting::new("gateway.dialect", "The dialect of a client that connects to `/` and says nothing else.")
         .default("native");
@@ -41,6 +47,8 @@ const MOST_WORKERS: usize = 256;
 pub struct GatewaySection {
     /// Who may be in a conversation.
     pub policy: Policy,
+    /// What an acknowledged message survives.
+    pub acknowledgement: Acknowledgement,
     /// The default dialect's name.
     pub dialect: String,
     /// Where the operator's own dialects are.
@@ -55,8 +63,15 @@ pub struct GatewaySection {
 
 impl GatewaySection {
     /// What can be set here.
-    pub const SETTINGS: &'static [Setting] =
-        &[POLICY, DIALECT, DIALECTS_FOLDER, DISPATCH_WORKERS, COMPARE_INTERVAL, RECEIPTS_INTERVAL];
+    pub const SETTINGS: &'static [Setting] = &[
+        POLICY,
+        ACKNOWLEDGEMENT,
+        DIALECT,
+        DIALECTS_FOLDER,
+        DISPATCH_WORKERS,
+        COMPARE_INTERVAL,
+        RECEIPTS_INTERVAL,
+    ];
 
     /// Reads the section.
     ///
@@ -65,6 +80,9 @@ impl GatewaySection {
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, Invalid> {
         let policies = parse::word(&[("members", Policy::Members), ("open", Policy::Open)]);
         let policy = reader.require(&POLICY, policies);
+        let levels =
+            parse::word(&[("stream", Acknowledgement::Stream), ("replica", Acknowledgement::Replica)]);
+        let acknowledgement = reader.require(&ACKNOWLEDGEMENT, levels);
         let dialect = reader.require(&DIALECT, parse::text(1..=64));
         let dialects_folder = reader.optional(&DIALECTS_FOLDER, folder);
         let dispatch_workers = reader.optional(&DISPATCH_WORKERS, parse::number(1..=MOST_WORKERS));
@@ -74,6 +92,7 @@ impl GatewaySection {
         let receipts_interval = reader.require(&RECEIPTS_INTERVAL, parse::duration(receipts));
         Ok(Self {
             policy: policy?,
+            acknowledgement: acknowledgement?,
             dialect: dialect?,
             dialects_folder: dialects_folder?,
             dispatch_workers: dispatch_workers?.unwrap_or_else(cores),

@@ -29,6 +29,11 @@ const SLOW_READER_BYTES: Setting = Setting::new(
     "How many bytes may wait for one client before its transport is closed.",
 )
 .default("4MiB");
+const FAST_LANE: Setting = Setting::new(
+    "socket.fast_lane",
+    "Whether events are written past the Socket.IO engine. There is no reason to turn it off but to measure it.",
+)
+.default("true");
 
 /// Engine.IO, Socket.IO, and when a client is given up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,12 +50,21 @@ pub struct SocketSection {
     pub slow_reader_deadline: Duration,
     /// How many bytes may wait for one client.
     pub slow_reader_bytes: usize,
+    /// Whether events are written past the engine.
+    pub fast_lane: bool,
 }
 
 impl SocketSection {
     /// What can be set here.
-    pub const SETTINGS: &'static [Setting] =
-        &[PING_INTERVAL, PING_TIMEOUT, CONNECT_TIMEOUT, MAX_PAYLOAD, SLOW_READER_DEADLINE, SLOW_READER_BYTES];
+    pub const SETTINGS: &'static [Setting] = &[
+        PING_INTERVAL,
+        PING_TIMEOUT,
+        CONNECT_TIMEOUT,
+        MAX_PAYLOAD,
+        SLOW_READER_DEADLINE,
+        SLOW_READER_BYTES,
+        FAST_LANE,
+    ];
 
     /// Reads the section.
     ///
@@ -64,6 +78,7 @@ impl SocketSection {
         let max_payload = reader.require(&MAX_PAYLOAD, bytes(1 << 10..=64 << 20));
         let slow_reader_deadline = reader.require(&SLOW_READER_DEADLINE, time());
         let slow_reader_bytes = reader.require(&SLOW_READER_BYTES, bytes(64 << 10..=1 << 30));
+        let fast_lane = reader.require(&FAST_LANE, parse::boolean());
         Ok(Self {
             ping_interval: ping_interval?,
             ping_timeout: ping_timeout?,
@@ -71,6 +86,7 @@ impl SocketSection {
             max_payload: max_payload?,
             slow_reader_deadline: slow_reader_deadline?,
             slow_reader_bytes: slow_reader_bytes?,
+            fast_lane: fast_lane?,
         })
     }
 }

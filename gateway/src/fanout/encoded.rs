@@ -5,14 +5,17 @@ use std::sync::OnceLock;
 use parlance_domain::entry::Envelope;
 
 use super::Member;
-use crate::dialect::{Audience, ClientEvent, Dialects, Frame, view};
+use crate::{
+    dialect::{Audience, ClientEvent, Dialects, view},
+    socket::packet::SharedFrame,
+};
 
 /// One event, encoded for a dialect when the first socket that speaks it is met.
 pub(super) struct Encoded {
     dialects: Dialects,
     event: ClientEvent,
     /// By the index of the dialect.
-    frames: Box<[OnceLock<Vec<Frame>>]>,
+    frames: Box<[OnceLock<Vec<SharedFrame>>]>,
 }
 
 impl Encoded {
@@ -27,26 +30,26 @@ impl Encoded {
     pub(super) fn deliver(&self, member: &Member) -> u64 {
         let is_origin = self.event.origin.as_ref() == Some(&member.session);
         let mut delivered = 0;
-        for frame in self.frames(member) {
-            let wanted = match frame.audience {
+        for shared in self.frames(member) {
+            let wanted = match shared.frame.audience {
                 Audience::Everyone => true,
                 Audience::Others => !is_origin,
                 Audience::Sender => is_origin,
             };
             if wanted {
-                member.socket.emit(frame);
+                member.socket.emit_shared(shared);
                 delivered += 1;
             }
         }
         delivered
     }
 
-    fn frames(&self, member: &Member) -> &[Frame] {
+    fn frames(&self, member: &Member) -> &[SharedFrame] {
         let Some(frames) = self.frames.get(member.dialect.get()) else {
             return &[];
         };
         frames.get_or_init(|| match self.dialects.by_index(member.dialect) {
-            Some(dialect) => dialect.encode(&self.event),
+            Some(dialect) => dialect.encode(&self.event).into_iter().map(SharedFrame::from).collect(),
             None => Vec::new(),
         })
     }

@@ -62,6 +62,19 @@ pub enum Repair {
     CaughtUp,
 }
 
+impl Repair {
+    /// A word for the log.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Repair::Events(_) => "events",
+            Repair::State { .. } => "state",
+            Repair::NewEpoch(_) => "new epoch",
+            Repair::Resync(_) => "resync",
+            Repair::CaughtUp => "caught up",
+        }
+    }
+}
+
 /// What follows from a repair.
 #[derive(Debug, Default, PartialEq)]
 pub struct Repaired {

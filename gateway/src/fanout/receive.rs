@@ -34,7 +34,10 @@ pub(super) async fn run(
                 lagged.increment(1);
                 pulse.request_compare();
             }
-            Incoming::Reconnected => pulse.request_resubscribe(),
+            Incoming::Reconnected => {
+                tracing::info!("the subscriber connection is new: subscribing to everything");
+                pulse.request_resubscribe();
+            }
             Incoming::Closed => return Ok(()),
         }
     }

@@ -55,7 +55,10 @@ pub(super) async fn resubscribe(shared: &Shared, id: &ConversationId) -> Version
             Err(error) => Err(error),
         };
         match outcome {
-            Ok(state) => return state.map(|state| state.heads.version).unwrap_or_default(),
+            Ok(state) => {
+                tracing::debug!(conversation = %id, "subscribed again");
+                return state.map(|state| state.heads.version).unwrap_or_default();
+            }
             Err(error) => tracing::debug!(%error, conversation = %id, "failed to subscribe again"),
         }
         tokio::time::sleep(backoff.next_delay()).await;
@@ -76,37 +79,56 @@ pub(super) async fn find(shared: &Shared, id: &ConversationId, heads: Heads) -> 
 }
 
 async fn find_once(shared: &Shared, id: &ConversationId, heads: Heads) -> Result<Repair, ReadError> {
-    let (newest, mark) = {
+    let (target, mark) = {
         let _permit = shared.repairs.acquire().await;
         let state = state(shared, id, heads).await?;
-        if let Some(found) = compare(&state, heads) {
-            return Ok(found);
-        }
-        let events = shared.broker.log_after(id, heads.version.rev, PAGE).await?;
-        let following = following(events, heads.version);
-        if !following.is_empty() {
-            return Ok(Repair::Events(following));
-        }
-        // The log has no longer what follows. What Postgres has is complete up to `newest` as soon as
-        // everything that waits now has left the stream.
-        (state.heads, shared.broker.ingest_tail(id).await?)
+        let target = match compare(&state, heads.version) {
+            Step::Known(found) => return Ok(found),
+            Step::InLog => {
+                let events = shared.broker.log_after(id, heads.version.rev, PAGE).await?;
+                let following = following(events, heads.version);
+                if !following.is_empty() {
+                    return Ok(Repair::Events(following));
+                }
+                // The log has no longer what follows.
+                state.heads
+            }
+            Step::OfOldEpoch(version) => Heads { version, seq: heads.seq },
+        };
+        // What Postgres has is complete up to the target as soon as everything that waits now has left the stream.
+        (target, shared.broker.ingest_tail(id).await?)
     };
     if let Some(mark) = mark {
         wait_until_persisted(shared, id, &mark).await?;
     }
     let _permit = shared.repairs.acquire().await;
-    Ok(by_state(shared, id, heads.version, newest).await?)
+    Ok(by_state(shared, id, heads.version, target).await?)
 }
 
-/// What the state alone tells.
-fn compare(state: &State, heads: Heads) -> Option<Repair> {
-    let (newest, position) = (state.heads.version, heads.version);
+/// Where what follows a position is found.
+#[derive(Debug, PartialEq)]
+enum Step {
+    /// The state alone tells.
+    Known(Repair),
+    /// In the hot log, if that still goes back so far.
+    InLog,
+    /// Up to this version of an epoch that is over, of which the hot log has nothing: in Postgres.
+    OfOldEpoch(Version),
+}
+
+fn compare(state: &State, position: Version) -> Step {
+    let newest = state.heads.version;
     if newest.epoch == position.epoch {
-        return (newest.rev <= position.rev).then_some(Repair::CaughtUp);
+        return if newest.rev <= position.rev { Step::Known(Repair::CaughtUp) } else { Step::InLog };
     }
-    // Only of the epoch right before it is known how far it holds.
-    let still_true = newest.epoch == position.epoch + 1 && position.rev <= state.epoch_start;
-    Some(if still_true { Repair::NewEpoch(newest.epoch) } else { Repair::Resync(state.heads) })
+    // One epoch after the other, as far as it is remembered how far each holds.
+    let next = position.epoch + 1;
+    match state.epoch_start(next) {
+        Some(start) if position.rev == start => Step::Known(Repair::NewEpoch(next)),
+        // What was appended at the end of the old epoch may never have been published.
+        Some(start) if position.rev < start => Step::OfOldEpoch(Version::new(position.epoch, start)),
+        _ => Step::Known(Repair::Resync(state.heads)),
+    }
 }
 
 /// The events that follow the position without a hole.
@@ -150,8 +172,8 @@ async fn by_state(
     events.extend(participants.into_iter().map(|state| participant_event(id, state)));
     events.retain(|event| event.header.version <= complete);
     events.sort_by_key(|event| event.header.version);
-    let seq = events.iter().map(|event| event.header.seq).max().unwrap_or_default();
-    let seq = if complete == newest.version { newest.seq } else { seq };
+    let known = if complete == newest.version { newest.seq } else { Seq(0) };
+    let seq = events.iter().map(|event| event.header.seq).fold(known, Seq::max);
     Ok(Repair::State { events, heads: Heads { version: complete, seq } })
 }
 
@@ -165,7 +187,7 @@ fn message_event(id: &ConversationId, message: Message) -> Envelope {
         version: message.version,
         seq: message.seq,
         at: message.created_at,
-        origin: None,
+        origin: message.origin.clone(),
     };
     Envelope { conversation: id.clone(), header, event: Event::MessageCreated(Box::new(message)) }
 }
@@ -188,4 +210,42 @@ async fn state(shared: &Shared, id: &ConversationId, seen: Heads) -> Result<Stat
     }
     let stored = shared.store.heads(id).await?.unwrap_or_default();
     Ok(shared.broker.load_state(id, Floors { stored, seen }).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use parlance_broker::append::Acl;
+
+    use super::*;
+
+    /// Where what follows `position` is found in a conversation that is at rev 20, where epoch 2 started at 7 and epoch
+    /// 3 at 9.
+    fn step(epoch: u64, position: Version) -> Step {
+        let heads = Heads { version: Version::new(epoch, 20), seq: Seq(20) };
+        let epoch_starts = vec![Version::new(2, 7), Version::new(3, 9)];
+        compare(&State { heads, epoch_starts, acl: Acl::default() }, position)
+    }
+
+    #[test]
+    fn in_one_epoch_the_newest_rev_tells() {
+        assert_eq!(step(3, Version::new(3, 20)), Step::Known(Repair::CaughtUp));
+        assert_eq!(step(3, Version::new(3, 15)), Step::InLog);
+    }
+
+    #[test]
+    fn what_an_old_epoch_still_holds_is_read_before_the_next_one() {
+        assert_eq!(step(3, Version::new(1, 6)), Step::OfOldEpoch(Version::new(1, 7)));
+        assert_eq!(step(3, Version::new(1, 7)), Step::Known(Repair::NewEpoch(2)));
+        assert_eq!(step(3, Version::new(2, 7)), Step::OfOldEpoch(Version::new(2, 9)));
+        assert_eq!(step(3, Version::new(2, 9)), Step::Known(Repair::NewEpoch(3)));
+    }
+
+    #[test]
+    fn what_may_be_lost_is_read_anew() {
+        assert!(matches!(step(3, Version::new(1, 8)), Step::Known(Repair::Resync(_))));
+        assert!(
+            matches!(step(5, Version::new(3, 9)), Step::Known(Repair::Resync(_))),
+            "epoch 4 is forgotten"
+        );
+    }
 }

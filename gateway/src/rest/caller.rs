@@ -36,7 +36,7 @@ impl Caller {
         match self {
             Caller::User(profile) => Ok(Actor::user(profile)),
             Caller::Backend(None) => Ok(Actor::service(None)),
-            Caller::Backend(Some(user)) => Ok(Actor::service(Some(profile_of(app, user).await?))),
+            Caller::Backend(Some(user)) => Ok(Actor::service(Some(app.profile_of(user).await?))),
         }
     }
 
@@ -79,15 +79,6 @@ impl FromRequestParts<App> for Caller {
         let verify = |token: &str| Ok(auth.verify(token, app.clock())?.user);
         Ok(Self::read(&parts.headers, app.service_keys(), verify)?)
     }
-}
-
-/// What backends and tokens said of a user.
-pub(super) async fn profile_of(app: &App, user: UserId) -> Result<Profile, Rejection> {
-    let profiles = app.store.profiles(std::slice::from_ref(&user)).await.map_err(|error| {
-        tracing::warn!(%error, "failed to read a profile");
-        Code::Unavailable
-    })?;
-    Ok(profiles.into_iter().next().unwrap_or_else(|| Profile::unknown(user)))
 }
 
 /// A header that may be there once. Ids may have any characters, so its value is UTF-8.

@@ -3,11 +3,7 @@
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
 use serde_json::json;
 
-use super::{
-    caller::{Caller, profile_of},
-    path::ParticipantPath,
-    problem::Problem,
-};
+use super::{caller::Caller, path::ParticipantPath, problem::Problem};
 use crate::{app::App, command::conversation};
 
 /// 201 with the participant, or 200 when he took part already.
@@ -19,7 +15,7 @@ pub(super) async fn add(
     let actor = caller.administrator()?;
     let is_new = conversation::add_participant(&app, &actor, &conversation, &user).await?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    let participant = profile_of(&app, user).await?;
+    let participant = app.profile_of(user).await?;
     Ok((status, Json(json!({ "conversationId": conversation, "participant": participant }))))
 }
 

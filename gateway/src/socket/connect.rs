@@ -49,16 +49,17 @@ impl std::fmt::Display for Refusal {
 /// Opens the namespaces of all dialects.
 pub fn register(io: &SocketIo, app: &App) {
     let own = app.dialects.namespaces().filter(|namespace| *namespace != ROOT);
-    for namespace in own.chain([ROOT]).map(str::to_owned) {
-        let app = app.clone();
+    for namespace in own.chain([ROOT]) {
+        let (app, path) = (app.clone(), Arc::<str>::from(namespace));
         // Handlers are registered before the CONNECT packet is sent: a client may emit right after it.
-        let middleware =
-            async move |socket: SocketRef, Data(auth): Data<Option<Value>>| admit(app, socket, auth).await;
-        io.ns(namespace, connected.with(middleware));
+        let middleware = async move |socket: SocketRef, Data(auth): Data<Option<Value>>| {
+            admit(app, socket, path, auth).await
+        };
+        io.ns(namespace.to_owned(), connected.with(middleware));
     }
 }
 
-async fn admit(app: App, socket: SocketRef, auth: Option<Value>) -> Result<(), Refusal> {
+async fn admit(app: App, socket: SocketRef, namespace: Arc<str>, auth: Option<Value>) -> Result<(), Refusal> {
     let Some(slot) = socket.req_parts().extensions.get::<WireSlot>().cloned() else {
         tracing::error!("a socket has no wire");
         return Err(Refusal(Code::Internal.as_str().to_owned()));
@@ -74,7 +75,7 @@ async fn admit(app: App, socket: SocketRef, auth: Option<Value>) -> Result<(), R
     let outcome = authenticate(&app, &handshake, auth.as_ref()).await;
     log(&dialect, &wire, &handshake, &outcome);
     let profile = outcome.map_err(|rejection| Refusal(dialect.refusal(&rejection)))?;
-    let session = new_session(&app, profile, dialect, wire);
+    let session = new_session(&app, profile, dialect, namespace, wire);
     socket.extensions.insert(Connected { app, session });
     socket.on_fallback(async |_: TakeIn| {});
     socket.on_disconnect(disconnected);
@@ -111,7 +112,13 @@ fn log(dialect: &Dialect, wire: &Wire, handshake: &Handshake, outcome: &Result<P
     );
 }
 
-fn new_session(app: &App, profile: Profile, dialect: Arc<Dialect>, wire: Arc<Wire>) -> Arc<Session> {
+fn new_session(
+    app: &App,
+    profile: Profile,
+    dialect: Arc<Dialect>,
+    namespace: Arc<str>,
+    wire: Arc<Wire>,
+) -> Arc<Session> {
     static KEYS: AtomicU64 = AtomicU64::new(1);
     let limits = &app.config.limits;
     let per_second = NonZeroU32::new(limits.events_per_second).unwrap_or(NonZeroU32::MIN);
@@ -121,6 +128,7 @@ fn new_session(app: &App, profile: Profile, dialect: Arc<Dialect>, wire: Arc<Wir
         id: SessionId::from_random(rand::random()),
         profile,
         dialect,
+        namespace,
         wire,
         quota: Quota::per_second(per_second).allow_burst(burst),
     })

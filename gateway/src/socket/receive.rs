@@ -16,7 +16,7 @@ use socketioxide::{
 };
 use socketioxide_core::Value as Packet;
 
-use super::session::{Inbound, Session};
+use super::session::{Acknowledgement, Inbound, Session};
 use crate::{
     app::App,
     command::{self, Actor, Answer},
@@ -48,7 +48,7 @@ impl FromMessageParts<LocalAdapter> for TakeIn {
         };
         connected.session.open(|| SocketRef::from(socket.clone()));
         let ack = match ack {
-            Some(_) => Some(ack_sender(socket, packet, ack)),
+            Some(id) => Some(Acknowledgement { id: *id, sender: ack_sender(socket, packet, ack) }),
             None => None,
         };
         let packet = match packet {
@@ -133,7 +133,12 @@ fn read(packet: &str) -> Option<(String, Vec<Value>)> {
     }
 }
 
-fn respond(session: &Arc<Session>, call: &Call, outcome: Result<&Value, &Rejection>, ack: Option<AckSender>) {
+fn respond(
+    session: &Arc<Session>,
+    call: &Call,
+    outcome: Result<&Value, &Rejection>,
+    ack: Option<Acknowledgement>,
+) {
     let answer = session.dialect.answer(call, outcome, ack.is_some());
     if let (Some(ack), Some(payload)) = (ack, &answer.ack) {
         session.acknowledge(ack, payload);

@@ -17,7 +17,10 @@ use serde_json::value::RawValue;
 use socketioxide::extract::{AckSender, SocketRef};
 use tokio::sync::Semaphore;
 
-use super::wire::{KillReason, Wire};
+use super::{
+    packet::{self, SharedFrame},
+    wire::{KillReason, LaneId, Wire},
+};
 use crate::dialect::{ClientEvent, Dialect, Frame};
 
 /// How many events of one socket may wait to be carried out.
@@ -25,14 +28,22 @@ const MAX_WAITING: usize = 64;
 /// How many bytes of events of one socket may wait to be carried out.
 const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
 /// How many queries of one socket may run at the same time.
-const MAX_QUERIES: usize = 4;
+const MAX_QUERIES: usize = 2;
 
 /// An event as it came in.
 pub struct Inbound {
     /// The event's name and arguments, as a JSON array.
     pub packet: String,
     /// Where the acknowledgement goes, when the client wants one.
-    pub ack: Option<AckSender>,
+    pub ack: Option<Acknowledgement>,
+}
+
+/// Where an acknowledgement goes.
+pub struct Acknowledgement {
+    /// What the client calls it.
+    pub id: i64,
+    /// The way through the engine.
+    pub sender: AckSender,
 }
 
 /// A connected socket.
@@ -47,6 +58,8 @@ pub struct Session {
     pub profile: Profile,
     /// What it speaks.
     pub dialect: Arc<Dialect>,
+    /// Where it is connected.
+    pub namespace: Arc<str>,
     /// Its transport.
     pub wire: Arc<Wire>,
     /// Bounds its queries.
@@ -61,7 +74,10 @@ pub struct Session {
 enum Outlet {
     /// The CONNECT packet has not been sent yet.
     Pending,
-    Open(SocketRef),
+    /// The engine takes everything: the transport is polling, or knows no other way.
+    Engine(SocketRef),
+    /// Everything goes past the engine.
+    Lane(LaneId),
     Ended,
 }
 
@@ -83,6 +99,8 @@ pub struct NewSession {
     pub profile: Profile,
     /// See [`Session::dialect`].
     pub dialect: Arc<Dialect>,
+    /// See [`Session::namespace`].
+    pub namespace: Arc<str>,
     /// See [`Session::wire`].
     pub wire: Arc<Wire>,
     /// How many events it may send.
@@ -98,6 +116,7 @@ impl Session {
             user: new.profile.id.clone(),
             profile: new.profile,
             dialect: new.dialect,
+            namespace: new.namespace,
             wire: new.wire,
             queries: Arc::new(Semaphore::new(MAX_QUERIES)),
             limiter: RateLimiter::direct(new.quota),
@@ -111,13 +130,16 @@ impl Session {
     pub fn open(&self, socket: impl FnOnce() -> SocketRef) {
         let mut outlet = lock(&self.outlet);
         if matches!(*outlet, Outlet::Pending) {
-            *outlet = Outlet::Open(socket());
+            *outlet = Outlet::Engine(socket());
         }
     }
 
     /// Closes the way out and forgets what waits; the conversations that it had joined.
     pub fn end(&self) -> HashSet<ConversationId> {
-        *lock(&self.outlet) = Outlet::Ended;
+        let outlet = mem::replace(&mut *lock(&self.outlet), Outlet::Ended);
+        if let Outlet::Lane(lane) = outlet {
+            self.wire.close_lane(lane);
+        }
         let waiting = mem::take(&mut lock(&self.intake).waiting);
         drop(waiting);
         mem::take(&mut lock(&self.joined))
@@ -131,15 +153,42 @@ impl Session {
     /// Hands a frame to the socket. One that cannot take it is ended, so that it comes back and catches up:
     /// nothing is dropped in silence.
     pub fn emit(&self, frame: &Frame) {
-        let outlet = lock(&self.outlet);
-        let Outlet::Open(socket) = &*outlet else { return };
+        match &*self.outlet() {
+            Outlet::Pending | Outlet::Ended => {}
+            Outlet::Lane(lane) => self.wire.send(*lane, &packet::event(&self.namespace, frame)),
+            Outlet::Engine(socket) => self.emit_through(socket, frame),
+        }
+    }
+
+    /// The same, for a frame that other sockets get too.
+    pub fn emit_shared(&self, shared: &SharedFrame) {
+        match &*self.outlet() {
+            Outlet::Pending | Outlet::Ended => {}
+            Outlet::Lane(lane) => self.wire.send(*lane, shared.finished(&self.namespace)),
+            Outlet::Engine(socket) => self.emit_through(socket, &shared.frame),
+        }
+    }
+
+    /// The way out, past the engine from the first moment on at which there is such a way. Whoever sends does so
+    /// before he gives it back: what is sent in turn arrives in turn.
+    fn outlet(&self) -> MutexGuard<'_, Outlet> {
+        let mut outlet = lock(&self.outlet);
+        if let Outlet::Engine(socket) = &*outlet
+            && let Some(lane) =
+                self.wire.open_lane(&self.namespace, |marker, id| socket.emit(marker, &id).is_ok())
+        {
+            *outlet = Outlet::Lane(lane);
+        }
+        outlet
+    }
+
+    fn emit_through(&self, socket: &SocketRef, frame: &Frame) {
         let bytes = frame.event.len() + frame.payload.as_ref().map_or(0, |payload| payload.get().len());
         self.wire.queued(bytes);
         let sent = match &frame.payload {
             Some(payload) => socket.emit(&*frame.event, payload.as_ref()),
             None => socket.emit(&*frame.event, &()),
         };
-        drop(outlet);
         if sent.is_err() {
             self.wire.kill(KillReason::SlowReader);
         }
@@ -153,13 +202,19 @@ impl Session {
     }
 
     /// Sends an acknowledgement.
-    pub fn acknowledge(&self, ack: AckSender, payload: &RawValue) {
-        self.wire.queued(payload.get().len());
-        if let Err(error) = ack.send(payload)
-            && !self.has_ended()
-        {
-            tracing::debug!(%error, session = %self.id, "an acknowledgement does not fit");
-            self.wire.kill(KillReason::SlowReader);
+    pub fn acknowledge(&self, ack: Acknowledgement, payload: &RawValue) {
+        match &*self.outlet() {
+            Outlet::Ended => {}
+            Outlet::Lane(lane) => {
+                self.wire.send(*lane, &packet::acknowledgement(&self.namespace, ack.id, payload));
+            }
+            Outlet::Pending | Outlet::Engine(_) => {
+                self.wire.queued(payload.get().len());
+                if let Err(error) = ack.sender.send(payload) {
+                    tracing::debug!(%error, session = %self.id, "an acknowledgement does not fit");
+                    self.wire.kill(KillReason::SlowReader);
+                }
+            }
         }
     }
 

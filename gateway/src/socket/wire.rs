@@ -5,13 +5,14 @@
 //! It knows nothing of users, events or dialects, and never sends a Socket.IO packet.
 //!
 //! * `service` – the endpoint, `polling` and `upgrade` – what it does for each transport, `engine` – socketioxide
-//! * `stream` – the upgraded stream as the engine sees it
+//! * `stream` – the upgraded stream as the engine sees it, `lane` – the way past the engine
 //! * `registry` – all live wires, found by session id; sweeps out slow readers
 
 mod config;
 mod cors;
 mod engine;
 mod handshake;
+mod lane;
 mod metrics;
 mod polling;
 mod registry;
@@ -21,18 +22,22 @@ mod stream;
 mod transport;
 mod upgrade;
 
+use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use futures_util::task::AtomicWaker;
+use lane::{Lane, Progress};
 use metrics::Traffic;
 use socketioxide::socket::Sid;
 
 pub use config::{BadSocketPath, Origins, SlowReader, SocketPath, WireConfig, WireConfigError};
 pub use handshake::Handshake;
+pub use lane::LaneId;
 pub use metrics::METRICS;
 pub use registry::{WireSlot, Wires};
 pub use service::build;
@@ -62,6 +67,7 @@ pub struct Wire {
     polls: AtomicU16,
     /// A killed polling client has been told to go.
     told: AtomicBool,
+    lane: Lane,
     reader: AtomicWaker,
     writer: AtomicWaker,
 }
@@ -97,6 +103,7 @@ impl Wire {
             waiting_since: AtomicU64::new(0),
             polls: AtomicU16::new(0),
             told: AtomicBool::new(false),
+            lane: Lane::default(),
             reader: AtomicWaker::new(),
             writer: AtomicWaker::new(),
         }
@@ -127,9 +134,9 @@ impl Wire {
         self.sent.load(Ordering::Relaxed)
     }
 
-    /// Bytes that were announced with [`Wire::queued`] and are not known to have left.
+    /// Bytes that were announced with [`Wire::queued`] or sent through a lane, and are not known to have left.
     pub fn outstanding(&self) -> usize {
-        self.outstanding.load(Ordering::Relaxed)
+        self.outstanding.load(Ordering::Relaxed).saturating_add(self.lane.waiting())
     }
 
     /// The request that opened the session, until it was taken.
@@ -193,14 +200,48 @@ impl Wire {
         if before == 0 && self.transport() == Transport::Polling {
             self.waiting_since.compare_exchange(0, self.stamp(), Ordering::Relaxed, Ordering::Relaxed).ok();
         }
-        if before.saturating_add(size) > self.limits.bytes {
+        if self.outstanding() > self.limits.bytes {
             self.kill(KillReason::SlowReader);
         }
+    }
+
+    /// Begins to lead a socket of this wire past the engine, if that is possible now: from here on its frames are held
+    /// back by [`Wire::send`], until everything that was emitted to it before has left the engine. The caller sees to it
+    /// that nothing is emitted to the socket while this runs, nor afterwards.
+    ///
+    /// `emit` is given the name of an event and its argument, which never reach the client; it emits them to the
+    /// socket and says whether the engine took them.
+    pub fn open_lane(&self, namespace: &Arc<str>, emit: impl FnOnce(&str, u32) -> bool) -> Option<LaneId> {
+        let possible = matches!(self.transport(), Transport::WebSocket | Transport::Upgraded);
+        if possible && self.killed().is_none() { self.lane.open(namespace, emit) } else { None }
+    }
+
+    /// Sends a finished WebSocket frame to a socket: at once if the client's stream takes it, else as soon as it
+    /// does. Ends the transport when more than [`SlowReader::bytes`] waits. A socket that is gone gets nothing.
+    pub fn send(&self, lane: LaneId, frame: &Bytes) {
+        if self.killed().is_some() {
+            return;
+        }
+        let sent = self.lane.send(lane, frame);
+        if sent.as_ref().is_ok_and(|progress| progress.stuck) {
+            // The task that reads has itself woken when the stream takes more.
+            self.reader.wake();
+        }
+        self.moved(sent);
+    }
+
+    /// Nothing more will be sent to this socket.
+    pub fn close_lane(&self, lane: LaneId) {
+        self.lane.close(lane);
     }
 
     /// How long something has been waiting for the client without any progress: a write that the operating system
     /// does not take, or packets that no GET fetches.
     pub fn stalled_for(&self, now: Instant) -> Duration {
+        self.engine_stalled_for(now).max(self.lane.stalled_for(now))
+    }
+
+    fn engine_stalled_for(&self, now: Instant) -> Duration {
         let since = self.waiting_since.load(Ordering::Relaxed);
         let fetching = matches!(self.transport(), Transport::Polling | Transport::Upgrading)
             && self.polls.load(Ordering::Relaxed) > 0;
@@ -249,6 +290,31 @@ impl Wire {
     fn writing(&self, waker: &Waker) -> bool {
         self.writer.register(waker);
         self.killed().is_some()
+    }
+
+    /// What lane and engine have written, or could not.
+    fn moved(&self, progress: io::Result<Progress>) {
+        let Ok(Progress { written, waiting, .. }) = progress else {
+            self.kill(KillReason::Broken);
+            return;
+        };
+        if written > 0 {
+            self.count_sent(written);
+        }
+        if waiting > self.limits.bytes {
+            self.kill(KillReason::SlowReader);
+        }
+    }
+
+    /// So many bytes have left the engine, for the queue that it shares with the lane.
+    fn handed_over(&self, bytes: usize) {
+        self.waiting_since.store(0, Ordering::Relaxed);
+        self.settle(bytes);
+    }
+
+    /// What the engine waited for has left.
+    fn engine_may_write(&self) {
+        self.writer.wake();
     }
 
     fn wrote(&self, bytes: usize) {

@@ -4,14 +4,13 @@
 
 use std::collections::HashMap;
 
-use parlance_store::Store;
 use serde_json::{Value, json};
-use sqlx::{Connection, PgConnection};
 use tokio::task::JoinSet;
 
 use crate::{
-    app::{TestApp, eventually},
+    app::TestApp,
     client::{Asked, Client, assert_refused},
+    lock::{Lock, blocked},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -66,37 +65,6 @@ async fn what_one_socket_asks_is_answered_in_order() {
         assert_eq!(came, texts.iter().collect::<Vec<_>>());
     }
     app.end().await;
-}
-
-/// Holds a lock on a table of the test's database for as long as it lives.
-struct Lock(PgConnection);
-
-impl Lock {
-    async fn on(app: &TestApp, table: &str) -> Self {
-        let mut connection = PgConnection::connect(&app.database_url()).await.unwrap();
-        let lock = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE");
-        sqlx::raw_sql(sqlx::AssertSqlSafe(lock)).execute(&mut connection).await.unwrap();
-        Self(connection)
-    }
-
-    async fn release(self) {
-        self.0.close().await.unwrap();
-    }
-}
-
-/// Waits until this many statements wait for a lock.
-async fn blocked(store: &Store, count: i64) {
-    eventually("statements wait for the lock", async || {
-        let waiting: i64 = store
-            .run(async |connection| {
-                let sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
-                Ok(sqlx::query_scalar(sql).fetch_one(connection).await?)
-            })
-            .await
-            .unwrap();
-        (waiting >= count).then_some(())
-    })
-    .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -102,7 +102,7 @@ async fn a_postgres_that_hangs_is_as_one_that_is_away() {
     proxy.freeze();
     let history = ann.ask("message:history", json!({"conversationId": "live"})).await;
     let sent = ann.send("live", "not held up").await;
-    assert_eq!(bob.until("message:created", 2).await[1], sent);
+    eventually("it comes", async || bob.events("message:created").contains(&sent).then_some(())).await;
     assert_refused(&ann.answer(history).await, "unavailable");
     refused_in_time(&ann, "conversation:join", json!({"conversationId": "idle"})).await;
     proxy.mend();
@@ -202,17 +202,4 @@ async fn a_redis_that_hangs_is_as_one_that_is_away() {
     scene.proxy.mend();
     scene.catches_up(&missed).await;
     scene.app.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_gateway_is_not_ready_while_redis_is_away() {
-    let app = TestApp::new().await;
-    let proxy = Proxy::before(&app.redis_url()).await;
-    let gateway = app.gateway(&[("redis.url", proxy.url())]).await;
-    eventually("it is ready", async || gateway.is_ready().await.then_some(())).await;
-    proxy.cut();
-    eventually("it is not ready", async || (!gateway.is_ready().await).then_some(())).await;
-    proxy.mend();
-    eventually("it is ready again", async || gateway.is_ready().await.then_some(())).await;
-    app.end().await;
 }

@@ -47,19 +47,19 @@ fn texts(messages: &[Message]) -> Vec<&str> {
 async fn pages_are_in_order_and_next_to_their_place() {
     let (_database, store) = TestDatabase::migrated().await;
     ten_messages(&store).await;
-    let page = async |page| store.history(&id("c1"), page, 3).await.unwrap();
+    let page = async |page| store.history(&id("c1"), page, 3, 1 << 20).await.unwrap();
     assert_eq!(texts(&page(Page::Newest).await), ["text 8", "text 9", "text 10"]);
     assert_eq!(texts(&page(Page::Before(Seq(4))).await), ["text 1", "text 2", "text 3"]);
     assert_eq!(texts(&page(Page::After(Seq(2))).await), ["text 3", "text 4", "text 5"]);
     assert_eq!(texts(&page(Page::After(Seq(9))).await), [""; 0]);
-    assert_eq!(store.history(&id("c2"), Page::Newest, 3).await.unwrap(), []);
+    assert_eq!(store.history(&id("c2"), Page::Newest, 3, 1 << 20).await.unwrap(), []);
 }
 
 #[tokio::test]
 async fn a_message_reads_back_as_it_was() {
     let (_database, store) = TestDatabase::migrated().await;
     ten_messages(&store).await;
-    let messages = store.history(&id("c1"), Page::After(Seq(0)), 1).await.unwrap();
+    let messages = store.history(&id("c1"), Page::After(Seq(0)), 1, 1 << 20).await.unwrap();
     let view = messages[0].view();
     assert_eq!(
         view,

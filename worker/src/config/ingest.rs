@@ -28,7 +28,7 @@ const CLAIM_AFTER: Setting = Setting::new(
     "ingest.claim_after",
     "How long nobody may have worked on an entry before another worker takes it over.",
 )
-.default("30s");
+.default("10s");
 
 /// How entries are gathered and written.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -57,7 +57,7 @@ async fn messages_of_an_open_conversation_are_stored_and_leave_the_stream() {
     assert_eq!(world.seqs("c1").await, (1..=50).collect::<Vec<i64>>());
     assert_eq!(world.seqs("c2").await.len(), 50);
     assert_eq!(world.heads("c1").await, Some(Heads { version: Version::new(1, 50), seq: Seq(50) }));
-    let messages = world.store.history(&id("c1"), Page::Newest, 1).await.unwrap();
+    let messages = world.store.history(&id("c1"), Page::Newest, 1, 1 << 20).await.unwrap();
     assert_eq!(messages[0].body.id, message_id("c1", 50));
     assert_eq!(messages[0].view()["metadata"], serde_json::json!({"k": [1, 2.5]}));
     assert_eq!(messages[0].view()["clientId"], "client-50");

@@ -38,6 +38,7 @@ fn message() -> Message {
         version: Version::new(1, 5),
         created_rev: 5,
         created_at: Timestamp(1_769_851_800_007),
+        origin: None,
         body: MessageBody {
             id,
             sender: profile(),

@@ -25,6 +25,7 @@ impl Worker {
         // What was missed may have been about somebody's membership.
         self.shared.membership.forget(conversation);
         room.repairs += 1;
+        tracing::debug!(%conversation, at = ?order.heads().version, "repairing");
         let (conversation, heads, ticket) = (conversation.clone(), order.heads(), room.repairs);
         self.beside("repair", move |shared| async move {
             let found = repair::find(&shared, &conversation, heads).await;
@@ -43,6 +44,7 @@ impl Worker {
         if !order.is_parked() {
             return;
         }
+        tracing::debug!(%conversation, at = ?order.heads().version, found = found.kind(), "repaired");
         let repaired = order.repair(found);
         let heads = order.heads();
         for envelope in &repaired.deliver {

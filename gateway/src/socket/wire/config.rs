@@ -32,6 +32,8 @@ pub struct WireConfig {
     pub ws_read_buffer_bytes: usize,
     /// When a client that does not read is given up.
     pub slow_reader: SlowReader,
+    /// Whether frames may be written past the engine. Only benchmarks turn it off.
+    pub fast_lane: bool,
 }
 
 /// When a client that does not read is given up; whichever comes first.
@@ -65,6 +67,7 @@ impl Default for WireConfig {
             max_buffer_packets: 4096,
             ws_read_buffer_bytes: 512,
             slow_reader: SlowReader::default(),
+            fast_lane: true,
         }
     }
 }

@@ -8,8 +8,6 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty, Full};
-use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
 use socketioxide::adapter::Adapter;
 use socketioxide::service::SocketIoService;
 use socketioxide::socket::Sid;
@@ -18,7 +16,7 @@ use tower::service_fn;
 
 use super::config::WireConfig;
 use super::request::{Ask, ENGINE_PATH};
-use super::stream::WireStream;
+use super::stream::ClientStream;
 
 /// The engine's packet that ends a session (Engine.IO protocol, `close`).
 pub(super) const CLOSE_PACKET: &[u8] = b"1";
@@ -48,7 +46,7 @@ pub(super) trait Engine: Send + Sync {
     /// A polling request.
     fn poll(&self, request: Request<Full<Bytes>>) -> BoxFuture<'static, Response<Bytes>>;
     /// An upgraded stream with its stripped request.
-    fn accept(&self, stream: WireStream<TokioIo<Upgraded>>, request: Request<()>);
+    fn accept(&self, stream: ClientStream, request: Request<()>);
 
     /// Ends a session, if it is one and its transport is polling, the way a client would: with a close packet.
     fn end_polling_session(&self, sid: Sid) {
@@ -90,7 +88,7 @@ impl<A: Adapter> Engine for SocketIoService<tower::util::ServiceFn<NotFound>, A>
         })
     }
 
-    fn accept(&self, stream: WireStream<TokioIo<Upgraded>>, request: Request<()>) {
+    fn accept(&self, stream: ClientStream, request: Request<()>) {
         let call = tower::Service::<(_, Request<()>)>::call(&mut self.clone(), (stream, request));
         if let Err(error) = call.into_inner() {
             tracing::error!(%error, "the engine refused a request that the wire had made");

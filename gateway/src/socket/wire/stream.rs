@@ -5,27 +5,122 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 
+use super::lane::LaneStream;
 use super::{KillReason, Transport, Wire};
+use crate::listener::Guarded;
 
 /// Bytes of the two masked frames with which a client changes to WebSocket: `2probe` (12) and `5` (7). Once so
 /// many have been read, the engine has either seen the `5` or refused the upgrade and drops the stream.
 const UPGRADE_BYTES: usize = 19;
 
-/// A client's WebSocket stream, given to the engine in place of the TCP stream.
+/// What was read from a stream before the engine got it, and how far the upgrade handshake has come.
+pub(super) struct Ahead {
+    bytes: Bytes,
+    handshake_left: usize,
+}
+
+impl Ahead {
+    pub(super) fn new(bytes: Bytes, wire: &Wire) -> Self {
+        let handshake_left = if wire.transport() == Transport::Upgrading { UPGRADE_BYTES } else { 0 };
+        Self { bytes, handshake_left }
+    }
+
+    /// Hands the engine what was read ahead of it; false when nothing is left.
+    pub(super) fn take(&mut self, buf: &mut ReadBuf<'_>) -> bool {
+        if self.bytes.is_empty() {
+            return false;
+        }
+        let bytes = self.bytes.split_to(self.bytes.len().min(buf.remaining()));
+        buf.put_slice(&bytes);
+        true
+    }
+
+    /// Notes that the engine has read so many bytes.
+    pub(super) fn count(&mut self, wire: &Wire, bytes: usize) {
+        wire.count_received(bytes);
+        if self.handshake_left > 0 {
+            self.handshake_left = self.handshake_left.saturating_sub(bytes);
+            if self.handshake_left == 0 {
+                wire.set_transport(Transport::Upgraded);
+            }
+        }
+    }
+}
+
+/// A client's stream, with a lane past the engine or without.
+pub(super) enum ClientStream {
+    /// Plain TCP.
+    Lane(LaneStream),
+    /// Anything else.
+    Engine(WireStream<TokioIo<Upgraded>>),
+}
+
+impl ClientStream {
+    /// `ahead` are the bytes that were read from the stream already. With `fast_lane`, a stream of the listener's own
+    /// kind gets a lane.
+    pub(super) fn new(upgraded: Upgraded, ahead: Bytes, wire: Arc<Wire>, fast_lane: bool) -> Self {
+        if !fast_lane {
+            return Self::Engine(WireStream::new(TokioIo::new(upgraded), ahead, wire));
+        }
+        match upgraded.downcast::<TokioIo<Guarded<TcpStream>>>() {
+            Ok(parts) => {
+                // hyper may have read on while it answered the handshake.
+                let ahead =
+                    if parts.read_buf.is_empty() { ahead } else { [ahead, parts.read_buf].concat().into() };
+                Self::Lane(LaneStream::new(parts.io.into_inner().into_inner(), ahead, wire))
+            }
+            Err(upgraded) => Self::Engine(WireStream::new(TokioIo::new(upgraded), ahead, wire)),
+        }
+    }
+}
+
+impl AsyncRead for ClientStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Lane(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Engine(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for ClientStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Lane(stream) => Pin::new(stream).poll_write(cx, data),
+            Self::Engine(stream) => Pin::new(stream).poll_write(cx, data),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Lane(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Engine(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Lane(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Engine(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+/// A client's WebSocket stream, given to the engine in place of a stream that has no lane.
 ///
 /// Once its wire is killed, or a write has failed, reads return an error and writes go nowhere. Writes do not fail:
 /// the engine ignores a failed write except while it opens a session, where it then forgets to end it; and it
 /// would go on collecting, for a stream that takes nothing, what still waits in its queue.
-pub struct WireStream<S> {
+pub(super) struct WireStream<S> {
     io: S,
-    /// Read ahead of the engine.
-    ahead: Bytes,
+    ahead: Ahead,
     wire: Arc<Wire>,
-    /// How much of the upgrade handshake is still to come.
-    handshake_left: usize,
     /// Whether everything written so far is whole frames. The engine's buffer always ends with a frame, so this
     /// is the case whenever a write was taken in full.
     whole_frames: bool,
@@ -35,18 +130,7 @@ pub struct WireStream<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> WireStream<S> {
     /// `ahead` are the bytes that were read from `io` already.
     pub(super) fn new(io: S, ahead: Bytes, wire: Arc<Wire>) -> Self {
-        let handshake_left = if wire.transport() == Transport::Upgrading { UPGRADE_BYTES } else { 0 };
-        Self { io, ahead, wire, handshake_left, whole_frames: true, said_goodbye: false }
-    }
-
-    fn read(&mut self, bytes: usize) {
-        self.wire.count_received(bytes);
-        if self.handshake_left > 0 {
-            self.handshake_left = self.handshake_left.saturating_sub(bytes);
-            if self.handshake_left == 0 {
-                self.wire.set_transport(Transport::Upgraded);
-            }
-        }
+        Self { io, ahead: Ahead::new(ahead, &wire), wire, whole_frames: true, said_goodbye: false }
     }
 
     /// One try to part politely; what the socket does not take at once is not worth waiting for.
@@ -56,8 +140,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WireStream<S> {
         }
         self.said_goodbye = true;
         if self.whole_frames {
-            let code = self.wire.killed().unwrap_or(KillReason::Broken).close_code().to_be_bytes();
-            let frame = [0x88, 2, code[0], code[1]];
+            let frame = self.wire.killed().unwrap_or(KillReason::Broken).close_frame();
             let _ = Pin::new(&mut self.io).poll_write(cx, &frame);
         }
         let _ = Pin::new(&mut self.io).poll_shutdown(cx);
@@ -78,13 +161,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WireStream<S> {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         let before = buf.filled().len();
-        if this.ahead.has_remaining() {
-            let bytes = this.ahead.split_to(this.ahead.len().min(buf.remaining()));
-            buf.put_slice(&bytes);
-        } else {
+        if !this.ahead.take(buf) {
             ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
         }
-        this.read(buf.filled().len() - before);
+        this.ahead.count(&this.wire, buf.filled().len() - before);
         Poll::Ready(Ok(()))
     }
 }

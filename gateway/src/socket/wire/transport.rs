@@ -82,8 +82,14 @@ impl KillReason {
         })
     }
 
+    /// The WebSocket close frame with which a client is told.
+    pub(super) fn close_frame(self) -> [u8; 4] {
+        let [high, low] = self.close_code().to_be_bytes();
+        [0x88, 2, high, low]
+    }
+
     /// The status code of the WebSocket close frame (RFC 6455, 7.4.1).
-    pub(super) fn close_code(self) -> u16 {
+    fn close_code(self) -> u16 {
         match self {
             Self::Drain | Self::Shutdown | Self::Broken => 1001,
             Self::Overload => 1013,

@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::request::{Ask, Refusal};
 use super::service::Endpoint;
-use super::stream::WireStream;
+use super::stream::ClientStream;
 use super::{Transport, Wire, WireSlot};
 
 /// How long the connection may take to be handed over once the answer was given.
@@ -63,14 +63,13 @@ impl Endpoint {
         let Ok(Ok(upgraded)) = tokio::time::timeout(HANDOVER, on_upgrade).await else {
             return;
         };
-        let io = TokioIo::new(upgraded);
         match session {
             Session::New(slot) => {
-                let stream = WireStream::new(io, Bytes::new(), Arc::clone(slot.wire()));
+                let stream = self.stream(upgraded, Bytes::new(), Arc::clone(slot.wire()));
                 self.accept(stream, Ask::WebSocket(None), Some(slot));
             }
             Session::Polling(probing, sid) => {
-                if let Some(stream) = self.probed(io, probing).await {
+                if let Some(stream) = self.probed(upgraded, probing).await {
                     self.accept(stream, Ask::WebSocket(Some(sid)), None);
                 }
             }
@@ -79,16 +78,17 @@ impl Endpoint {
 
     /// Waits for the client's first bytes. Until then the engine knows of no upgrade, so a WebSocket that no
     /// byte gets through (some proxies) costs nothing; afterwards the engine has no way back to polling.
-    async fn probed(
-        &self,
-        mut io: TokioIo<Upgraded>,
-        probing: Probing,
-    ) -> Option<WireStream<TokioIo<Upgraded>>> {
+    async fn probed(&self, upgraded: Upgraded, probing: Probing) -> Option<ClientStream> {
+        let mut io = TokioIo::new(upgraded);
         let ahead = tokio::time::timeout(self.config.upgrade_timeout, first_bytes(&mut io)).await.ok()??;
-        Some(WireStream::new(io, ahead, probing.take_over()?))
+        Some(self.stream(io.into_inner(), ahead, probing.take_over()?))
     }
 
-    fn accept(&self, stream: WireStream<TokioIo<Upgraded>>, ask: Ask, slot: Option<WireSlot>) {
+    fn stream(&self, upgraded: Upgraded, ahead: Bytes, wire: Arc<Wire>) -> ClientStream {
+        ClientStream::new(upgraded, ahead, wire, self.config.fast_lane)
+    }
+
+    fn accept(&self, stream: ClientStream, ask: Ask, slot: Option<WireSlot>) {
         let Ok(uri) = ask.engine_uri() else { return };
         let mut request = Request::new(());
         *request.uri_mut() = uri;

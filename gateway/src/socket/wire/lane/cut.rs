@@ -6,6 +6,7 @@ use bytes::Bytes;
 const TEXT: u8 = 0x1;
 const BINARY: u8 = 0x2;
 const CLOSE: u8 = 0x8;
+const PONG: u8 = 0xa;
 
 /// A frame that the engine has written.
 pub(super) struct Cut {
@@ -78,14 +79,16 @@ fn first_whole(data: &[u8]) -> Option<(usize, usize)> {
     };
     while attachments > 0 {
         let next = data.get(end..)?;
-        // The engine's own frames, a ping say, never stand between; if one does, nothing needs to wait for it.
-        if !next.is_empty() && opcode(next) != BINARY {
-            break;
-        }
         let (_, length) = measure(next)?;
+        match opcode(next) {
+            BINARY => attachments -= 1,
+            // The answer to a client's ping may come between any two frames.
+            PONG => {}
+            // Nothing waits for attachments that do not come.
+            _ => break,
+        }
         next.get(..length)?;
         end += length;
-        attachments -= 1;
     }
     Some((header, end))
 }
@@ -165,9 +168,10 @@ mod tests {
         let mut cutter = Cutter::default();
         assert!(cutter.cut(&packet).is_empty());
         assert!(cutter.cut(&one).is_empty());
-        let cuts = cutter.cut(&[two.clone(), frame(TEXT, b"2")].concat());
+        let pong = frame(PONG, b"");
+        let cuts = cutter.cut(&[pong.clone(), two.clone(), frame(TEXT, b"2")].concat());
         assert_eq!(cuts.len(), 2);
-        assert_eq!(cuts[0].bytes, [packet, one, two].concat());
+        assert_eq!(cuts[0].bytes, [packet, one, pong, two].concat());
         assert_eq!(cuts[1].text(), b"2");
     }
 
@@ -180,7 +184,8 @@ mod tests {
 
     #[test]
     fn text_and_close_frames_are_told_apart() {
-        let cuts = Cutter::default().cut(&[frame(TEXT, b"41"), frame(CLOSE, b""), frame(BINARY, b"41")].concat());
+        let cuts =
+            Cutter::default().cut(&[frame(TEXT, b"41"), frame(CLOSE, b""), frame(BINARY, b"41")].concat());
         let shown: Vec<_> = cuts.iter().map(|cut| (cut.text(), cut.is_close())).collect();
         assert_eq!(shown, [(b"41".as_slice(), false), (b"", true), (b"", false)]);
     }

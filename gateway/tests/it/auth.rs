@@ -1,0 +1,158 @@
+//! Connecting: who is let in, what the others are told, and what the first moments hold.
+
+#![cfg(test)]
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use parlance_chassis::clock::Clock;
+use serde_json::{Value, json};
+
+use crate::{
+    app::{Gateway, SECRET, TestApp},
+    client::{Client, sign, token},
+    wire::client::{Polling, Ws},
+};
+
+const PATH: &str = "/socket.io/?EIO=4&transport=websocket";
+
+fn now() -> i64 {
+    Clock::system().now_ms() / 1_000
+}
+
+/// The `message` of the `connect_error`.
+async fn refusal(gateway: &Gateway, auth: Value) -> String {
+    match Client::try_connect(gateway, PATH, "", auth.clone()).await {
+        Ok(_) => panic!("let in with {auth}"),
+        Err(refused) => refused["message"].as_str().unwrap().to_owned(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn handshakes_are_refused_with_their_code() {
+    let (app, gateway) = TestApp::with_gateway().await;
+    let soon = now() + 600;
+    let unsigned = |header: Value| {
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        format!("{}.{}.", part(&header), part(&json!({"sub": "ann", "exp": soon})))
+    };
+    let forged = sign(&json!({"sub": "ann", "exp": soon}), "another secret of more than thirty-two bytes");
+    let mut tampered = sign(&json!({"sub": "ann", "exp": soon}), SECRET);
+    let payload = URL_SAFE_NO_PAD.encode(json!({"sub": "root", "exp": soon}).to_string());
+    let parts: Vec<&str> = tampered.split('.').collect();
+    tampered = [parts[0], &payload, parts[2]].join(".");
+    for (auth, code) in [
+        (Value::Null, "token_missing"),
+        (json!({}), "token_missing"),
+        (json!({"token": ""}), "token_missing"),
+        (json!({"token": "nonsense"}), "token_invalid"),
+        (json!({"token": forged}), "token_invalid"),
+        (json!({"token": tampered}), "token_invalid"),
+        (json!({"token": unsigned(json!({"alg": "none"}))}), "token_invalid"),
+        (json!({"token": unsigned(json!({"alg": "HS256"}))}), "token_invalid"),
+        (json!({"token": sign(&json!({"exp": soon}), SECRET)}), "token_invalid"),
+        (json!({"token": sign(&json!({"sub": "", "exp": soon}), SECRET)}), "token_invalid"),
+        (json!({"token": sign(&json!({"sub": "x".repeat(300), "exp": soon}), SECRET)}), "token_invalid"),
+        (json!({"token": sign(&json!({"sub": "a\u{0}b", "exp": soon}), SECRET)}), "token_invalid"),
+        (json!({"token": sign(&json!({"sub": {"a": 1}, "exp": soon}), SECRET)}), "token_invalid"),
+        (json!({"token": sign(&json!({"sub": "ann"}), SECRET)}), "token_invalid"),
+        (json!({"token": sign(&json!({"sub": "ann", "exp": now() - 600}), SECRET)}), "token_expired"),
+    ] {
+        assert_eq!(refusal(&gateway, auth.clone()).await, code, "{auth}");
+    }
+    Client::connect(&gateway, "ann").await.ping().await;
+    app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_is_taken_from_auth_then_the_header_then_the_query() {
+    let (app, gateway) = TestApp::with_gateway().await;
+    let bearer = format!("authorization: Bearer {}", token("header"));
+    let query = format!("{PATH}&token={}", token("query"));
+    for (path, headers, auth, user) in [
+        (&*query, &*bearer, json!({"token": token("auth")}), "auth"),
+        (&*query, &*bearer, Value::Null, "header"),
+        (&*query, "", Value::Null, "query"),
+        (&*query, "", json!({"unrelated": true}), "query"),
+    ] {
+        let client = Client::try_connect(&gateway, path, headers, auth)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(client.event("session:ready").await["userId"], user);
+    }
+    app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_event_tells_who_and_where_one_is() {
+    let (app, gateway) = TestApp::with_gateway().await;
+    let claims = json!({"userId": 7, "name": "Ann", "exp": now() + 600});
+    let auth = json!({"token": sign(&claims, SECRET)});
+    let client =
+        Client::try_connect(&gateway, PATH, "", auth).await.unwrap_or_else(|error| panic!("{error}"));
+    let ready = client.event("session:ready").await;
+    assert_eq!(client.received()[0].name, "session:ready");
+    assert_eq!((&ready["userId"], &ready["dialect"]), (&json!("7"), &json!("native")));
+    assert_eq!((&ready["user"]["id"], &ready["user"]["name"]), (&json!("7"), &json!("Ann")));
+    assert_eq!(ready["pingIntervalMs"], 25_000);
+    assert!(ready["sessionId"].as_str().is_some_and(|id| !id.is_empty()));
+    app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_emitted_right_behind_the_connect_packet_is_heard() {
+    let (app, gateway) = TestApp::with_gateway().await;
+    for n in 0..50 {
+        let client = Client::open(&gateway, PATH, "").await;
+        client.packet(&format!("40{}", json!({"token": token("ann")}))).await;
+        let asked = client.ask("echo", json!(n)).await;
+        assert_eq!(client.answer(asked).await["echo"], n);
+    }
+    app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_carried_out_for_whom_was_refused() {
+    let (app, gateway) = TestApp::with_gateway().await;
+    app.conversation(&gateway, "c", &["ann"]).await;
+    let eve = Client::open(&gateway, PATH, "").await;
+    eve.packet("40").await;
+    eve.emit("message:send", json!({"conversationId": "c", "content": "let me in"})).await;
+    assert_eq!(eve.connected().await.unwrap_err()["message"], "token_missing");
+    eve.emit("message:send", json!({"conversationId": "c", "content": "let me in"})).await;
+    let ann = Client::connect(&gateway, "ann").await;
+    ann.ping().await;
+    assert_eq!(ann.history(json!({"conversationId": "c"})).await.0.len(), 0);
+    app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_connection_can_hold_two_namespaces_of_a_dialect() {
+    let (app, gateway) = TestApp::with_gateway().await;
+    let mut ws = Ws::open(&gateway.address, PATH, "").await.unwrap();
+    assert!(ws.next().await.unwrap().starts_with("0{"));
+    let auth = json!({"token": token("ann")});
+    for namespace in ["", "/native,"] {
+        ws.send(&format!("40{namespace}{auth}")).await;
+        let connected = ws.next().await.unwrap();
+        assert!(connected.starts_with(&format!("40{namespace}{{")), "{connected}");
+        let ready = ws.next().await.unwrap();
+        assert!(ready.starts_with(&format!("42{namespace}[\"session:ready\"")), "{ready}");
+    }
+    ws.send(r#"42/native,1["echo","second"]"#).await;
+    assert_eq!(ws.next().await.unwrap(), r#"43/native,1[{"ok":true,"echo":"second"}]"#);
+    ws.send(r#"422["echo","first"]"#).await;
+    assert_eq!(ws.next().await.unwrap(), r#"432[{"ok":true,"echo":"first"}]"#);
+    drop(ws);
+    app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn polling_clients_are_refused_and_let_in_with_the_same_words() {
+    let (app, gateway) = TestApp::with_gateway().await;
+    let polling = Polling::open(&gateway.address).await;
+    assert_eq!(polling.post("40").await.body, "ok");
+    assert!(polling.gets(r#"44{"message":"token_missing"}"#).await);
+    let polling = Polling::connect_with(&gateway.address, &json!({"token": token("ann")}).to_string()).await;
+    polling.post(r#"421["echo","hello"]"#).await;
+    assert!(polling.gets(r#"431[{"ok":true,"echo":"hello"}]"#).await);
+    app.end().await;
+}
