@@ -38,6 +38,9 @@ if entries >= tonumber(ARGV[11]) or bytes + #ARGV[4] > tonumber(ARGV[12]) then
 end
 
 local persisted = redis.call('GET', KEYS[5])
+if redis.call('EXISTS', KEYS[2]) == 0 then
+  state.log_bytes = 0 -- the log expires before the state does
+end
 local now = redis.call('TIME')
 local at = tonumber(now[1]) * 1000 + math.floor(tonumber(now[2]) / 1000)
 local body = ARGV[4]

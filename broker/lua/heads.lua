@@ -24,6 +24,4 @@ if not floors then
   return { 'unknown' }
 end
 load_state(KEYS[1], KEYS[2], floors)
--- Nothing of it is unpersisted: it came from Postgres.
-redis.call('EXPIRE', KEYS[1], 2592000)
 return answer(read())

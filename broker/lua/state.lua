@@ -45,6 +45,7 @@ end
 
 -- A reader that was away while Redis restarted several times follows them one by one; so many are remembered.
 local EPOCHS_KEPT = 16
+local STATE_SECONDS = 2592000
 
 local function add_epoch(starts, epoch, rev)
   local all = {}
@@ -58,7 +59,7 @@ end
 -- Returns the state, or nil and 'unknown' or 'verify' when floors are needed and not given.
 local function load_state(key, log, floors)
   local values = redis.call('HMGET', key, 'epoch', 'epoch_starts', 'seq', 'rev', 'acl', 'replid', 'log_bytes')
-  local replid = replication_id()
+  local replid, fresh = replication_id(), false
   local state = {
     epoch = tonumber(values[1] or nil), epoch_starts = values[2], seq = tonumber(values[3] or nil),
     rev = tonumber(values[4] or nil), acl = values[5], replid = values[6], log_bytes = tonumber(values[7] or 0),
@@ -71,6 +72,8 @@ local function load_state(key, log, floors)
     if floors.lost then
       epoch = epoch + 1
     end
+    -- It came from Postgres: nothing of it is unpersisted.
+    fresh = true
     state = { epoch = epoch, epoch_starts = int(epoch) .. ':' .. int(floors.stored_rev), seq = floors.seq,
       rev = floors.rev, log_bytes = 0 }
   elseif state.replid ~= replid then
@@ -88,5 +91,8 @@ local function load_state(key, log, floors)
   state.acl = int(state.epoch) .. ':' .. int(state.rev)
   state.replid = replid
   write_state(key, log, state)
+  if fresh then
+    redis.call('EXPIRE', key, STATE_SECONDS)
+  end
   return state
 end

@@ -92,6 +92,10 @@ impl Broker {
 /// What every connection has in common: a deadline for each command and reconnection without an end. A command
 /// whose answer was lost may be sent twice; every script that writes can be repeated.
 pub(crate) fn builder(config: &BrokerConfig, deadline: Duration) -> Result<Builder, BrokerError> {
+    // The client library takes whatever it does not know for a single server's address.
+    if !config.url.starts_with("redis") {
+        return Err(BrokerError::Refused(String::from("the URL's scheme is none of redis's")));
+    }
     let mut builder = Builder::from_config(Config::from_url(&config.url)?);
     builder
         .with_connection_config(|connection| {

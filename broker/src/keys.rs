@@ -132,7 +132,7 @@ impl Keys {
 
     /// The idempotency key of an event from the outbox.
     pub fn once_outbox(&self, conversation: &ConversationId, row_id: i64) -> String {
-        self.of(self.partitions.of(conversation.as_str()), &format!("once:outbox:{row_id}"))
+        self.of(self.partitions.of(conversation.as_str()), &format!("once:outbox:{row_id}:{conversation}"))
     }
 }
 

@@ -78,9 +78,10 @@ impl Subscriber {
             })
             .build()?;
         let keys = broker.keys().clone();
-        let inbox =
-            Inbox { messages: client.message_rx(), reconnects: client.reconnect_rx(), keys: keys.clone() };
+        let messages = client.message_rx();
         client.init().await?;
+        // Only now: the first connection is announced like those after a break.
+        let inbox = Inbox { messages, reconnects: client.reconnect_rx(), keys: keys.clone() };
         Ok((Self { client, keys }, inbox))
     }
 
