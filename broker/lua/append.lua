@@ -6,10 +6,11 @@
 --      7 acl it was authorised under, or '' · 8 '1' when it changes the acl
 --      9 idempotency: seconds to keep · 10 idempotency: what to keep before the header
 --      11 most entries and 12 most bytes of the ingest stream · 13 entries and 14 bytes that the hot log keeps
---      15 floors (see state.lua) or '' · 16… field, value of the object
+--      15 floors (see state.lua) or '' · 16 '' when the event creates the object, else the version '<epoch>:<rev>'
+--      that the change was decided on · 17… field, value of the object
 --
 -- Answers {'ok', header, ingest id, replication id} · {'repeat', kept, replication id} · {'unknown'} · {'verify'}
---         {'reauthorize', acl} · {'overloaded'}
+--         {'reauthorize', acl} · {'stale'} · {'overloaded'}
 --
 -- The replication id names the history that has the event by now, for those who wait until a replica has it too. What
 -- a repetition finds is there as a whole: the key was written together with the event.
@@ -29,6 +30,14 @@ if not state then
 end
 if ARGV[7] ~= '' and ARGV[7] ~= state.acl then
   return { 'reauthorize', state.acl }
+end
+
+-- An object that Redis has no longer is in Postgres, where the caller read it.
+if ARGV[16] ~= '' then
+  local object = redis.call('HMGET', KEYS[8], 'epoch', 'rev')
+  if object[1] and object[1] .. ':' .. object[2] ~= ARGV[16] then
+    return { 'stale' }
+  end
 end
 
 local size = redis.call('HMGET', KEYS[4], 'entries', 'bytes')
@@ -92,8 +101,11 @@ redis.call('PERSIST', KEYS[2])
 redis.call('ZADD', KEYS[6], string.match(ingest_id, '%d+'), ARGV[3])
 redis.call('SET', KEYS[7], ARGV[10] .. ' ' .. header, 'EX', ARGV[9])
 if KEYS[8] then
-  redis.call('HSET', KEYS[8], 'conv', ARGV[3], 'epoch', int(state.epoch), 'rev', int(state.rev), 'seq', int(seq),
-    unpack(ARGV, 16))
+  redis.call('HSET', KEYS[8], 'conv', ARGV[3], 'epoch', int(state.epoch), 'rev', int(state.rev), unpack(ARGV, 17))
+  if seq > 0 then
+    redis.call('HSET', KEYS[8], 'seq', int(seq))
+  end
+  redis.call('PERSIST', KEYS[8])
 end
 redis.call('SPUBLISH', ARGV[2], header .. '\n' .. body)
 return { 'ok', header, ingest_id, state.replid }

@@ -64,7 +64,7 @@ pub struct Append {
     pub acl: Option<Acl>,
     /// What makes a repetition of this command recognisable.
     pub once: Once,
-    /// The object that it creates.
+    /// The object that it creates or changes.
     pub object: Option<Object>,
 }
 
@@ -103,6 +103,8 @@ pub struct Once {
 pub struct Object {
     /// Which message.
     pub id: MessageId,
+    /// The state that a change was decided on; `None` when the event creates the object.
+    pub expected: Option<Version>,
     /// What is known of it beside its numbers.
     pub fields: Vec<(&'static str, String)>,
 }
@@ -121,6 +123,8 @@ pub enum Appended {
     },
     /// It was authorised under an acl that is over; this is the one in force.
     Reauthorize(Acl),
+    /// The object has changed since the state that the change was decided on.
+    Stale,
     /// The ingest stream is full.
     Overloaded,
 }
@@ -222,19 +226,14 @@ impl Appender {
         if let Some((key, _)) = &object {
             names.push(key.clone());
         }
-        let fields = object.iter().flat_map(|(_, object)| &object.fields);
-        let arguments = self.arguments(append, floors, fields);
+        let arguments = self.arguments(append, floors, object.map(|(_, object)| object));
         let answer = self.script.run(self.broker.client(), names, arguments).await?;
         read_answer(&words(answer)?)
     }
 
-    fn arguments<'a>(
-        &self,
-        append: &Append,
-        floors: Option<Floors>,
-        object: impl Iterator<Item = &'a (&'static str, String)>,
-    ) -> Vec<String> {
+    fn arguments(&self, append: &Append, floors: Option<Floors>, object: Option<&Object>) -> Vec<String> {
         let flag = |yes: bool| if yes { "1" } else { "0" }.to_owned();
+        let expected = object.and_then(|object| object.expected);
         let mut arguments = vec![
             append.kind.as_str().to_owned(),
             self.broker.keys().channel(&append.conversation),
@@ -251,8 +250,9 @@ impl Appender {
             LOG_ENTRIES.to_string(),
             LOG_BYTES.to_string(),
             Floors::encode(floors),
+            expected.map(|Version { epoch, rev }| format!("{epoch}:{rev}")).unwrap_or_default(),
         ];
-        for (name, value) in object {
+        for (name, value) in object.iter().flat_map(|object| &object.fields) {
             arguments.extend([(*name).to_owned(), value.clone()]);
         }
         arguments
@@ -283,6 +283,7 @@ fn read_answer(words: &[String]) -> Result<Answer, BrokerError> {
             let acl = Acl(parse_version(acl).ok_or_else(|| unexpected(acl))?);
             Answer::Refused(Appended::Reauthorize(acl))
         }
+        ["stale"] => Answer::Refused(Appended::Stale),
         ["overloaded"] => Answer::Refused(Appended::Overloaded),
         other => return Err(unexpected(&other.join(" "))),
     })

@@ -5,7 +5,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use parlance_domain::{
     id::{ConversationId, MessageId},
     message::Place,
-    version::Seq,
+    version::{Seq, Version},
 };
 
 use crate::{broker::Broker, error::BrokerError};
@@ -13,26 +13,40 @@ use crate::{broker::Broker, error::BrokerError};
 /// How many objects are asked for at the same time.
 const IN_FLIGHT: usize = 128;
 
+/// What Redis knows of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageObject {
+    /// Where it is.
+    pub place: Place,
+    /// Its newest state.
+    pub version: Version,
+}
+
 impl Broker {
     /// The places of those of the messages that Redis knows.
     ///
     /// # Errors
     /// When Redis is away.
     pub async fn objects(&self, ids: &[MessageId]) -> Result<Vec<Place>, BrokerError> {
-        let places = stream::iter(ids.to_vec()).map(|id| self.object(id)).buffered(IN_FLIGHT);
-        places.try_filter_map(async |place| Ok(place)).try_collect().await
+        let objects = stream::iter(ids.to_vec()).map(|id| self.object(id)).buffered(IN_FLIGHT);
+        objects.try_filter_map(async |object| Ok(object.map(|object| object.place))).try_collect().await
     }
 
-    async fn object(&self, id: MessageId) -> Result<Option<Place>, BrokerError> {
-        let Some(key) = self.keys().object(id) else {
-            return Ok(None);
-        };
-        let values: Vec<Option<String>> = self.client().hmget(key, vec!["conv", "seq"]).await?;
-        let [Some(conversation), Some(seq)] = values.as_slice() else {
+    /// What Redis knows of a message; `None` when it knows nothing, because Postgres has it.
+    ///
+    /// # Errors
+    /// When Redis is away.
+    pub async fn object(&self, id: MessageId) -> Result<Option<MessageObject>, BrokerError> {
+        const FIELDS: [&str; 4] = ["conv", "seq", "epoch", "rev"];
+        let Some(key) = self.keys().object(id) else { return Ok(None) };
+        let values: Vec<Option<String>> = self.client().hmget(key, FIELDS.to_vec()).await?;
+        let [Some(conversation), Some(seq), Some(epoch), Some(rev)] = values.as_slice() else {
             return Ok(None);
         };
         let malformed = || BrokerError::Unexpected(format!("the object of message {id}"));
+        let number = |text: &String| text.parse::<u64>().map_err(|_| malformed());
         let conversation = ConversationId::new(conversation).map_err(|_| malformed())?;
-        Ok(Some(Place { id, conversation, seq: Seq(seq.parse().map_err(|_| malformed())?) }))
+        let place = Place { id, conversation, seq: Seq(number(seq)?) };
+        Ok(Some(MessageObject { place, version: Version::new(number(epoch)?, number(rev)?) }))
     }
 }

@@ -37,6 +37,10 @@ pub enum CommandName {
     ConversationLeave,
     /// See [`Command::Send`].
     MessageSend,
+    /// See [`Command::Edit`].
+    MessageEdit,
+    /// See [`Command::Delete`].
+    MessageDelete,
     /// See [`Command::History`].
     MessageHistory,
     /// See [`Command::Receipt`].
@@ -57,6 +61,8 @@ impl CommandName {
         CommandName::ConversationJoin,
         CommandName::ConversationLeave,
         CommandName::MessageSend,
+        CommandName::MessageEdit,
+        CommandName::MessageDelete,
         CommandName::MessageHistory,
         CommandName::ReceiptDelivered,
         CommandName::ReceiptRead,
@@ -72,6 +78,8 @@ impl CommandName {
             CommandName::ConversationJoin => "conversation.join",
             CommandName::ConversationLeave => "conversation.leave",
             CommandName::MessageSend => "message.send",
+            CommandName::MessageEdit => "message.edit",
+            CommandName::MessageDelete => "message.delete",
             CommandName::MessageHistory => "message.history",
             CommandName::ReceiptDelivered => "receipt.delivered",
             CommandName::ReceiptRead => "receipt.read",
@@ -97,6 +105,8 @@ impl CommandName {
             CommandName::MessageSend => {
                 &["conversation", "content", "type", "client_id", "reply_to", "attachments", "metadata"]
             }
+            CommandName::MessageEdit => &["message", "content"],
+            CommandName::MessageDelete => &["message"],
             CommandName::MessageHistory => &["conversation", "before", "after", "limit"],
             CommandName::ReceiptDelivered | CommandName::ReceiptRead => &["conversation", "seq", "messages"],
         }
@@ -116,6 +126,10 @@ pub enum Command {
     Leave(ConversationId),
     /// Say something.
     Send(Box<SendMessage>),
+    /// Change the content of a message.
+    Edit(MessageId, Content),
+    /// Take a message back.
+    Delete(MessageId),
     /// Read a page of what was said.
     History(History),
     /// Move a cursor.
@@ -204,6 +218,11 @@ impl Command {
             CommandName::ConversationJoin => Command::Join(fields.required("conversation")?),
             CommandName::ConversationLeave => Command::Leave(fields.required("conversation")?),
             CommandName::MessageSend => Command::Send(Box::new(SendMessage::parse(&mut fields)?)),
+            CommandName::MessageEdit => {
+                let message = fields.required("message")?;
+                Command::Edit(message, content(&mut fields)?)
+            }
+            CommandName::MessageDelete => Command::Delete(fields.required("message")?),
             CommandName::MessageHistory => Command::History(History::parse(&mut fields)?),
             CommandName::ReceiptDelivered => {
                 Command::Receipt(Receipt::parse(ReceiptKind::Delivered, &mut fields)?)
@@ -219,14 +238,18 @@ impl Command {
     }
 }
 
+fn content(fields: &mut Fields) -> Result<Content, Rejection> {
+    Content::new(fields.text("content")?.ok_or_else(|| Rejection::invalid("content", "is missing"))?)
+}
+
 impl SendMessage {
     fn parse(fields: &mut Fields) -> Result<Self, Rejection> {
         let conversation = fields.required("conversation")?;
-        let content = fields.text("content")?.ok_or_else(|| Rejection::invalid("content", "is missing"))?;
+        let content = content(fields)?;
         let kind = fields.text("type")?.map(|word| MessageType::new(&word)).transpose()?.unwrap_or_default();
         Ok(Self {
             conversation,
-            content: Content::new(content)?,
+            content,
             kind,
             client_id: fields.optional("client_id")?,
             reply_to: fields.optional("reply_to")?,

@@ -16,7 +16,7 @@ use crate::{
     conversation::{Conversation, ParticipantChange},
     event::{Event, EventKind, Typing},
     id::{ConversationId, SessionId},
-    message::{Message, MessageBody},
+    message::{ChangedMessage, Message, MessageBody},
     receipt::Cursor,
     time::Timestamp,
     version::{Seq, Version},
@@ -118,9 +118,13 @@ impl Envelope {
                     created_rev: header.version.rev,
                     created_at: header.at,
                     origin: header.origin.clone(),
+                    edited_at: None,
+                    deleted_at: None,
                     body,
                 }))
             }
+            EventKind::MessageEdited => Event::MessageEdited(changed(&conversation, &header, body)?),
+            EventKind::MessageDeleted => Event::MessageDeleted(changed(&conversation, &header, body)?),
             EventKind::ConversationCreated => {
                 Event::ConversationCreated(Box::new(serde_json::from_str::<Conversation>(body)?))
             }
@@ -146,6 +150,11 @@ impl Envelope {
             published.split_once('\n').ok_or_else(|| EntryError::Header(String::from("(no newline)")))?;
         Self::decode(conversation, Header::parse(line)?, body)
     }
+}
+
+fn changed(conversation: &ConversationId, header: &Header, body: &str) -> Result<Box<Message>, EntryError> {
+    let changed: ChangedMessage = serde_json::from_str(body)?;
+    Ok(Box::new(Message::after(conversation.clone(), header, changed)))
 }
 
 #[cfg(test)]

@@ -19,6 +19,10 @@ use crate::{
 pub enum EventKind {
     /// A message was sent.
     MessageCreated,
+    /// A message's content was changed.
+    MessageEdited,
+    /// A message was taken back: its content is gone, its place is kept.
+    MessageDeleted,
     /// The conversation was made.
     ConversationCreated,
     /// Somebody takes part from now on.
@@ -37,6 +41,8 @@ impl EventKind {
     /// Every kind.
     pub const ALL: &[EventKind] = &[
         EventKind::MessageCreated,
+        EventKind::MessageEdited,
+        EventKind::MessageDeleted,
         EventKind::ConversationCreated,
         EventKind::ParticipantAdded,
         EventKind::ParticipantRemoved,
@@ -49,6 +55,8 @@ impl EventKind {
     pub fn as_str(self) -> &'static str {
         match self {
             EventKind::MessageCreated => "message.created",
+            EventKind::MessageEdited => "message.edited",
+            EventKind::MessageDeleted => "message.deleted",
             EventKind::ConversationCreated => "conversation.created",
             EventKind::ParticipantAdded => "participant.added",
             EventKind::ParticipantRemoved => "participant.removed",
@@ -67,6 +75,8 @@ impl EventKind {
     pub fn is_durable(self) -> bool {
         match self {
             EventKind::MessageCreated
+            | EventKind::MessageEdited
+            | EventKind::MessageDeleted
             | EventKind::ConversationCreated
             | EventKind::ParticipantAdded
             | EventKind::ParticipantRemoved => true,
@@ -101,6 +111,10 @@ pub struct Typing {
 pub enum Event {
     /// A message was sent.
     MessageCreated(Box<Message>),
+    /// A message's content was changed.
+    MessageEdited(Box<Message>),
+    /// A message was taken back.
+    MessageDeleted(Box<Message>),
     /// The conversation was made.
     ConversationCreated(Box<Conversation>),
     /// Somebody takes part from now on.
@@ -113,4 +127,26 @@ pub enum Event {
     TypingStarted(Typing),
     /// Somebody stopped writing.
     TypingStopped(Typing),
+}
+
+impl Event {
+    /// The message whose new state it carries.
+    pub fn message(&self) -> Option<&Message> {
+        match self {
+            Event::MessageCreated(message) | Event::MessageEdited(message) | Event::MessageDeleted(message) => {
+                Some(message)
+            }
+            _ => None,
+        }
+    }
+
+    /// The same, taking it.
+    pub fn into_message(self) -> Option<Message> {
+        match self {
+            Event::MessageCreated(message) | Event::MessageEdited(message) | Event::MessageDeleted(message) => {
+                Some(*message)
+            }
+            _ => None,
+        }
+    }
 }

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    entry::Header,
+    event::EventKind,
     id::{ClientId, ConversationId, MessageId, SessionId},
     rejection::{Code, Rejection},
     storable,
@@ -41,6 +43,11 @@ impl Content {
         } else {
             Ok(Self(text))
         }
+    }
+
+    /// What is left of the content of a message that was taken back.
+    pub fn gone() -> Self {
+        Self(String::new())
     }
 
     /// The text.
@@ -202,13 +209,61 @@ pub struct Message {
     pub created_rev: u64,
     /// When it was accepted.
     pub created_at: Timestamp,
+    /// When its content was last changed.
+    pub edited_at: Option<Timestamp>,
+    /// When it was taken back.
+    pub deleted_at: Option<Timestamp>,
     /// The connection that this state came from.
     pub origin: Option<SessionId>,
     /// What it is.
     pub body: MessageBody,
 }
 
+/// A message after a change, as its event's body carries it: what the header does not say. The change's own time is
+/// the header's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChangedMessage {
+    /// What it is now.
+    pub message: MessageBody,
+    /// Its place.
+    pub seq: Seq,
+    /// The event that created it.
+    pub created_rev: u64,
+    /// When it was accepted, in unix milliseconds.
+    pub created_at_ms: i64,
+    /// When it had been edited before, in unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_at_ms: Option<i64>,
+}
+
 impl Message {
+    /// The body of an event that changes the message to `body`.
+    pub fn changed(&self, body: MessageBody) -> ChangedMessage {
+        ChangedMessage {
+            message: body,
+            seq: self.seq,
+            created_rev: self.created_rev,
+            created_at_ms: self.created_at.0,
+            edited_at_ms: self.edited_at.map(|time| time.0),
+        }
+    }
+
+    /// The message as the event with this header left it.
+    pub fn after(conversation: ConversationId, header: &Header, changed: ChangedMessage) -> Self {
+        let at = |kind| (header.kind == kind).then_some(header.at);
+        Self {
+            conversation,
+            seq: changed.seq,
+            version: header.version,
+            created_rev: changed.created_rev,
+            created_at: Timestamp(changed.created_at_ms),
+            edited_at: at(EventKind::MessageEdited).or(changed.edited_at_ms.map(Timestamp)),
+            deleted_at: at(EventKind::MessageDeleted),
+            body: changed.message,
+        }
+    }
+
     /// The message as clients read it (`message` in `docs/protocol.md`).
     pub fn view(&self) -> Value {
         let body = &self.body;
@@ -227,6 +282,12 @@ impl Message {
         });
         if let Value::Object(fields) = &mut view {
             let mut add = |key: &str, value: Value| fields.insert(key.to_owned(), value);
+            if let Some(edited_at) = self.edited_at {
+                add("editedAt", json!(edited_at));
+            }
+            if let Some(deleted_at) = self.deleted_at {
+                add("deletedAt", json!(deleted_at));
+            }
             if let Some(client_id) = &body.client_id {
                 add("clientId", json!(client_id));
             }

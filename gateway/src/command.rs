@@ -4,8 +4,11 @@
 //! a join, a replica) answers later and does not hold up the ones behind it.
 
 pub mod append;
+mod change;
 pub mod conversation;
+mod delete;
 mod echo;
+mod edit;
 mod history;
 mod join;
 mod leave;
@@ -83,6 +86,8 @@ pub async fn apply(app: &App, actor: &Actor, command: Command, answer: Answer) {
         Command::Join(conversation) => join::apply(app, actor, conversation, answer).await,
         Command::Leave(conversation) => leave::apply(app, actor, conversation, answer),
         Command::Send(send) => send::apply(app, actor, *send, answer).await,
+        Command::Edit(message, content) => answer(edit::apply(app, actor, message, content).await),
+        Command::Delete(message) => answer(delete::apply(app, actor, message).await),
         Command::History(history) => history::apply(app, actor, history, answer),
         Command::Receipt(receipt) => receipt::apply(app, actor, receipt, answer).await,
         Command::Typing(conversation, state) => answer(typing::apply(app, actor, conversation, state).await),
@@ -110,6 +115,8 @@ fn name(command: &Command) -> &'static str {
         Command::Join(_) => "conversation.join",
         Command::Leave(_) => "conversation.leave",
         Command::Send(_) => "message.send",
+        Command::Edit(..) => "message.edit",
+        Command::Delete(_) => "message.delete",
         Command::History(_) => "message.history",
         Command::Receipt(_) => "receipt",
         Command::Typing(..) => "typing",

@@ -122,6 +122,8 @@ struct MessageRow {
     reply_to: Option<Uuid>,
     client_id: Option<String>,
     created_at: DateTime<Utc>,
+    edited_at: Option<DateTime<Utc>>,
+    deleted_at: Option<DateTime<Utc>>,
     origin: Option<String>,
 }
 
@@ -133,6 +135,8 @@ impl MessageRow {
             version: row::version(self.epoch, self.rev),
             created_rev: row::unsigned(self.created_rev),
             created_at: row::time(Some(self.created_at)),
+            edited_at: self.edited_at.map(Into::into),
+            deleted_at: self.deleted_at.map(Into::into),
             origin: self.origin.and_then(SessionId::new),
             body: MessageBody {
                 id: message_id(self.id)?,
@@ -159,7 +163,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT id, conversation_id, seq, epoch, created_rev, rev, sender, type, content, attachments, ",
-            "metadata, reply_to, client_id, created_at, origin FROM messages ",
+            "metadata, reply_to, client_id, created_at, edited_at, deleted_at, origin FROM messages ",
             $rest
         )
     };

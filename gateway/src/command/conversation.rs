@@ -135,7 +135,7 @@ async fn append_waiting(app: App, row: OutboxRow) -> Result<(), Rejection> {
     match append::place(&app, &append).await? {
         Appended::Now(_) | Appended::Before { .. } => Ok(()),
         Appended::Overloaded => Err(Code::Overloaded.into()),
-        Appended::Reauthorize(_) => Err(Code::Internal.into()),
+        Appended::Reauthorize(_) | Appended::Stale => Err(Code::Internal.into()),
     }
 }
 

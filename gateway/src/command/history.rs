@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use parlance_domain::{
     command::{History, Page},
-    event::Event,
     message::Message,
     rejection::{Code, Rejection},
     version::Seq,
@@ -58,10 +57,7 @@ async fn read(app: &App, actor: &Actor, history: &History) -> Result<Value, Reje
         .history(&history.conversation, history.page, wanted, READ_BYTES)
         .await
         .map_err(|error| failed("read history", &error))?;
-    let logged = logged.into_iter().filter_map(|envelope| match envelope.event {
-        Event::MessageCreated(message) => Some(*message),
-        _ => None,
-    });
+    let logged = logged.into_iter().filter_map(|envelope| envelope.event.into_message());
     let (messages, more) = page(history, stored.into_iter().chain(logged));
     Ok(reply::history(&messages, more))
 }
@@ -134,6 +130,8 @@ mod tests {
             created_rev: seq.into(),
             created_at: Timestamp(0),
             origin: None,
+            edited_at: None,
+            deleted_at: None,
             body,
         }
     }

@@ -48,13 +48,13 @@ async fn place(app: &App, actor: &Actor, send: SendMessage) -> Result<(Message, 
         origin: actor.origin(),
         acl: None,
         once: Once { key: once, keep, mark: id.to_string() },
-        object: Some(Object { id, fields: vec![("sender", body.sender.id.to_string())] }),
+        object: Some(Object { id, expected: None, fields: vec![("sender", body.sender.id.to_string())] }),
     };
     let (appended, written) = append::authorized(app, actor, &append).await?;
     let message = match appended {
         Appended::Before { mark, header } => first(app, &append, &mark, &header).await?,
         Appended::Now(header) => message(append.conversation, &header, body),
-        Appended::Reauthorize(_) | Appended::Overloaded => {
+        Appended::Reauthorize(_) | Appended::Stale | Appended::Overloaded => {
             return Err(internal("an append ended without a place"));
         }
     };
@@ -74,6 +74,8 @@ fn message(conversation: ConversationId, header: &Header, body: MessageBody) -> 
         created_rev: header.version.rev,
         created_at: header.at,
         origin: header.origin.clone(),
+        edited_at: None,
+        deleted_at: None,
         body,
     }
 }

@@ -69,7 +69,9 @@ impl<'a> Rows<'a> {
             self.raise(conversation, Heads { version: header.version, seq: header.seq });
         }
         match event {
-            Event::MessageCreated(message) => self.message(message),
+            Event::MessageCreated(message)
+            | Event::MessageEdited(message)
+            | Event::MessageDeleted(message) => self.message(message),
             Event::ConversationCreated(created) => {
                 let row = self.conversations.entry(conversation).or_default();
                 row.state = row.state.max(header.version);

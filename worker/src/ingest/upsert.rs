@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use parlance_domain::{
     message::{Attachments, Message, Metadata},
+    time::Timestamp,
     user::Profile,
     version::Version,
 };
@@ -63,6 +64,8 @@ async fn write_messages(connection: &mut PgConnection, rows: &Rows<'_>) -> Resul
         .bind(all().map(|message| message.body.reply_to.map(|id| id.uuid())).collect::<Vec<Option<Uuid>>>())
         .bind(all().map(|message| message.body.client_id.as_ref().map(|id| id.as_str())).collect::<Vec<_>>())
         .bind(all().map(|message| message.created_at.to_datetime()).collect::<Vec<DateTime<Utc>>>())
+        .bind(all().map(|message| message.edited_at.map(Timestamp::to_datetime)).collect::<Vec<_>>())
+        .bind(all().map(|message| message.deleted_at.map(Timestamp::to_datetime)).collect::<Vec<_>>())
         .bind(all().map(|message| message.origin.as_ref().map(|id| id.as_str())).collect::<Vec<_>>())
         .execute(connection)
         .await?;
@@ -129,12 +132,12 @@ const RAISE_HEADS: &str = "
 /// Nothing is stored that was deleted with its conversation. The conversation's row is there and locked.
 const WRITE_MESSAGES: &str = "
     INSERT INTO messages AS m (id, conversation_id, seq, epoch, created_rev, rev, sender_id, sender, type, content,
-        attachments, metadata, reply_to, client_id, created_at, origin)
+        attachments, metadata, reply_to, client_id, created_at, edited_at, deleted_at, origin)
     SELECT u.* FROM UNNEST($1::uuid[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[],
         $8::jsonb[], $9::text[], $10::text[], $11::jsonb[], $12::jsonb[], $13::uuid[], $14::text[], $15::timestamptz[],
-        $16::text[])
+        $16::timestamptz[], $17::timestamptz[], $18::text[])
         AS u (id, conversation_id, seq, epoch, created_rev, rev, sender_id, sender, type, content,
-            attachments, metadata, reply_to, client_id, created_at, origin)
+            attachments, metadata, reply_to, client_id, created_at, edited_at, deleted_at, origin)
     JOIN conversations c ON c.id = u.conversation_id
     WHERE u.rev > c.deleted_rev
     ON CONFLICT (id) DO UPDATE SET
