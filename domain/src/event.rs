@@ -133,9 +133,9 @@ impl Event {
     /// The message whose new state it carries.
     pub fn message(&self) -> Option<&Message> {
         match self {
-            Event::MessageCreated(message) | Event::MessageEdited(message) | Event::MessageDeleted(message) => {
-                Some(message)
-            }
+            Event::MessageCreated(message)
+            | Event::MessageEdited(message)
+            | Event::MessageDeleted(message) => Some(message),
             _ => None,
         }
     }
@@ -143,9 +143,9 @@ impl Event {
     /// The same, taking it.
     pub fn into_message(self) -> Option<Message> {
         match self {
-            Event::MessageCreated(message) | Event::MessageEdited(message) | Event::MessageDeleted(message) => {
-                Some(*message)
-            }
+            Event::MessageCreated(message)
+            | Event::MessageEdited(message)
+            | Event::MessageDeleted(message) => Some(*message),
             _ => None,
         }
     }

@@ -14,7 +14,7 @@ mod query;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    routing::{get, post, put},
+    routing::{get, patch, post, put},
 };
 
 use crate::app::App;
@@ -33,6 +33,7 @@ pub fn router(app: App) -> Router {
             put(participants::add).delete(participants::remove),
         )
         .route("/v1/conversations/{conversation}/messages", post(messages::send).get(messages::history))
+        .route("/v1/messages/{message}", patch(messages::edit).delete(messages::delete))
         .fallback(async || Problem::NO_SUCH_PATH)
         .method_not_allowed_fallback(async || Problem::NO_SUCH_METHOD)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))

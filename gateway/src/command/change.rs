@@ -80,10 +80,7 @@ fn to_append(
         object: Some(Object {
             id,
             expected: Some(message.version),
-            fields: vec![
-                ("sender", message.body.sender.id.to_string()),
-                ("seq", message.seq.0.to_string()),
-            ],
+            fields: vec![("sender", message.body.sender.id.to_string()), ("seq", message.seq.0.to_string())],
         }),
     })
 }

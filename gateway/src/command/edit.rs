@@ -6,15 +6,20 @@ use parlance_domain::{
     message::{Content, Message, MessageBody},
     rejection::{Code, Rejection},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
     Actor,
     change::{self, Change},
 };
-use crate::app::App;
+use crate::{app::App, dialect::view::reply};
 
-pub(super) async fn apply(app: &App, actor: &Actor, id: MessageId, content: Content) -> Result<Value, Rejection> {
+pub(super) async fn apply(
+    app: &App,
+    actor: &Actor,
+    id: MessageId,
+    content: Content,
+) -> Result<Value, Rejection> {
     let user = actor.user_id()?.clone();
     let decide = |message: &Message| {
         if message.body.sender.id != user {
@@ -26,5 +31,5 @@ pub(super) async fn apply(app: &App, actor: &Actor, id: MessageId, content: Cont
         })
     };
     let message = change::apply(app, actor, id, decide).await?;
-    Ok(json!({ "message": message.view() }))
+    Ok(reply::sent(&message))
 }

@@ -39,6 +39,11 @@ const RECEIPTS_INTERVAL: Setting = Setting::new(
     "How long delivery and read receipts are gathered before they are written and announced.",
 )
 .default("500ms");
+const MODERATOR_ROLES: Setting = Setting::new(
+    "gateway.moderator_roles",
+    "The roles of users, as their tokens or a backend say, who may delete the messages of others.",
+)
+.default("admin,moderator");
 
 const MOST_WORKERS: usize = 256;
 
@@ -59,6 +64,8 @@ pub struct GatewaySection {
     pub compare_interval: Duration,
     /// How long receipts are gathered.
     pub receipts_interval: Duration,
+    /// The roles that may delete the messages of others.
+    pub moderator_roles: Vec<String>,
 }
 
 impl GatewaySection {
@@ -71,6 +78,7 @@ impl GatewaySection {
         DISPATCH_WORKERS,
         COMPARE_INTERVAL,
         RECEIPTS_INTERVAL,
+        MODERATOR_ROLES,
     ];
 
     /// Reads the section.
@@ -90,6 +98,7 @@ impl GatewaySection {
         let compare_interval = reader.require(&COMPARE_INTERVAL, parse::duration(second..=second * 3_600));
         let receipts = Duration::from_millis(10)..=second * 60;
         let receipts_interval = reader.require(&RECEIPTS_INTERVAL, parse::duration(receipts));
+        let moderator_roles = reader.require(&MODERATOR_ROLES, parse::list(parse::text(1..=64)));
         Ok(Self {
             policy: policy?,
             acknowledgement: acknowledgement?,
@@ -98,6 +107,7 @@ impl GatewaySection {
             dispatch_workers: dispatch_workers?.unwrap_or_else(cores),
             compare_interval: compare_interval?,
             receipts_interval: receipts_interval?,
+            moderator_roles: moderator_roles?,
         })
     }
 }

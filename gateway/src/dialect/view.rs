@@ -46,6 +46,8 @@ pub fn client_events(envelope: &Envelope) -> Vec<ClientEvent> {
     let one = |name, fields| vec![ClientEvent::new(name, fields).from(origin)];
     match &envelope.event {
         Event::MessageCreated(message) => one(EventName::MessageCreated, message.view()),
+        Event::MessageEdited(message) => one(EventName::MessageEdited, message.view()),
+        Event::MessageDeleted(message) => one(EventName::MessageDeleted, message.view()),
         Event::ConversationCreated(conversation) => {
             let Version { epoch, rev } = envelope.header.version;
             let mut view = conversation.view();

@@ -63,6 +63,10 @@ impl Shape {
 pub enum EventName {
     /// A message was sent.
     MessageCreated,
+    /// A message's content was changed.
+    MessageEdited,
+    /// A message was taken back.
+    MessageDeleted,
     /// The conversation was made.
     ConversationCreated,
     /// Somebody takes part from now on.
@@ -89,6 +93,8 @@ impl EventName {
     /// Every event.
     pub const ALL: &[EventName] = &[
         EventName::MessageCreated,
+        EventName::MessageEdited,
+        EventName::MessageDeleted,
         EventName::ConversationCreated,
         EventName::ParticipantAdded,
         EventName::ParticipantRemoved,
@@ -105,6 +111,8 @@ impl EventName {
     pub fn as_str(self) -> &'static str {
         match self {
             EventName::MessageCreated => "message.created",
+            EventName::MessageEdited => "message.edited",
+            EventName::MessageDeleted => "message.deleted",
             EventName::ConversationCreated => "conversation.created",
             EventName::ParticipantAdded => "participant.added",
             EventName::ParticipantRemoved => "participant.removed",
@@ -130,7 +138,7 @@ impl EventName {
 
     pub(super) fn shape(self) -> Shape {
         Shape::Object(match self {
-            EventName::MessageCreated => MESSAGE,
+            EventName::MessageCreated | EventName::MessageEdited | EventName::MessageDeleted => MESSAGE,
             EventName::ConversationCreated => CONVERSATION_CREATED,
             EventName::ParticipantAdded | EventName::ParticipantRemoved => PARTICIPANT_CHANGE,
             EventName::ReceiptDelivered | EventName::ReceiptRead => RECEIPT,
@@ -158,7 +166,7 @@ pub(super) fn reply(command: CommandName) -> Shape {
         CommandName::Ping => PONG,
         CommandName::ConversationJoin => JOINED,
         CommandName::ConversationLeave => LEFT,
-        CommandName::MessageSend => SENT,
+        CommandName::MessageSend | CommandName::MessageEdit | CommandName::MessageDelete => SENT,
         CommandName::MessageHistory => HISTORY,
         CommandName::ReceiptDelivered
         | CommandName::ReceiptRead
@@ -193,6 +201,8 @@ pub(super) fn needed(command: CommandName) -> &'static [&'static [&'static str]]
         | CommandName::TypingStop
         | CommandName::MessageHistory => &[&["conversation"]],
         CommandName::MessageSend => &[&["conversation"], &["content"]],
+        CommandName::MessageEdit => &[&["message"], &["content"]],
+        CommandName::MessageDelete => &[&["message"]],
         CommandName::ReceiptDelivered | CommandName::ReceiptRead => {
             &[&["messages", "seq"], &["messages", "conversation"]]
         }
@@ -218,6 +228,8 @@ const MESSAGE: &[Field] = &[
     field("content", Shape::Text),
     field("status", Shape::Text),
     field("createdAt", Shape::Time),
+    field("editedAt", Shape::Time),
+    field("deletedAt", Shape::Time),
     field("clientId", Shape::Text),
     field("replyTo", Shape::Text),
     field("attachments", Shape::List(&Shape::Json)),

@@ -168,7 +168,8 @@ async fn by_state(
     let complete = last(is_full(messages.len()), messages.last().map(|message| message.version))
         .min(last(is_full(participants.len()), participants.last().map(|state| state.version)))
         .min(newest.version);
-    let mut events: Vec<Envelope> = messages.into_iter().map(|message| message_event(id, position, message)).collect();
+    let mut events: Vec<Envelope> =
+        messages.into_iter().map(|message| message_event(id, position, message)).collect();
     events.extend(participants.into_iter().map(|state| participant_event(id, state)));
     events.retain(|event| event.header.version <= complete);
     events.sort_by_key(|event| event.header.version);
@@ -185,7 +186,9 @@ fn is_full(found: usize) -> bool {
 fn message_event(id: &ConversationId, position: Version, message: Message) -> Envelope {
     let (kind, at) = match (message.deleted_at, message.edited_at) {
         (Some(deleted_at), _) => (EventKind::MessageDeleted, deleted_at),
-        (None, Some(edited_at)) if message.created_rev <= position.rev => (EventKind::MessageEdited, edited_at),
+        (None, Some(edited_at)) if message.created_rev <= position.rev => {
+            (EventKind::MessageEdited, edited_at)
+        }
         _ => (EventKind::MessageCreated, message.created_at),
     };
     let header = Header {

@@ -16,6 +16,18 @@ use super::problem::Problem;
 #[derive(Debug)]
 pub(super) struct ConversationPath(pub(super) ConversationId);
 
+/// The message that a path names, not checked yet.
+#[derive(Debug)]
+pub(super) struct MessagePath(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for MessagePath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Ok(Self(texts(parts, state).await?))
+    }
+}
+
 /// The participant that a path names.
 #[derive(Debug)]
 pub(super) struct ParticipantPath(pub(super) ConversationId, pub(super) UserId);

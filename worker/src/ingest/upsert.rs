@@ -145,7 +145,8 @@ const WRITE_MESSAGES: &str = "
         created_rev = EXCLUDED.created_rev, rev = EXCLUDED.rev, sender_id = EXCLUDED.sender_id,
         sender = EXCLUDED.sender, type = EXCLUDED.type, content = EXCLUDED.content,
         attachments = EXCLUDED.attachments, metadata = EXCLUDED.metadata, reply_to = EXCLUDED.reply_to,
-        client_id = EXCLUDED.client_id, created_at = EXCLUDED.created_at, origin = EXCLUDED.origin
+        client_id = EXCLUDED.client_id, created_at = EXCLUDED.created_at, edited_at = EXCLUDED.edited_at,
+        deleted_at = EXCLUDED.deleted_at, origin = EXCLUDED.origin
     WHERE (m.epoch, m.rev) < (EXCLUDED.epoch, EXCLUDED.rev)";
 
 /// Says which event announced a membership; the membership itself was written by the command. Somebody who has no row

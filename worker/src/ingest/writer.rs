@@ -7,7 +7,7 @@ use parlance_broker::{
     partition::Partition,
 };
 use parlance_chassis::lifecycle::{CancellationToken, Handle};
-use parlance_domain::{entry::Envelope, event::Event};
+use parlance_domain::entry::Envelope;
 use parlance_store::Store;
 use tokio::{sync::mpsc, time::Instant};
 
@@ -172,7 +172,7 @@ impl Arrived {
 impl Decoded {
     fn persisted(&self) -> (Partition, StreamKind, Persisted) {
         let (partition, stream, mut persisted) = self.arrived.persisted();
-        if let Event::MessageCreated(message) = &self.envelope.event {
+        if let Some(message) = self.envelope.event.message() {
             persisted.object = Some((message.body.id, message.version));
         }
         (partition, stream, persisted)

@@ -67,7 +67,9 @@ impl Finisher {
         let append = Append::from_outbox(self.broker.keys(), id, conversation.clone(), kind, body, origin);
         match self.appender.append(&append, || self.floors(&conversation)).await? {
             Appended::Now(_) | Appended::Before { .. } => Ok(()),
-            refused @ (Appended::Reauthorize(_) | Appended::Overloaded) => Err(OutboxError::Refused(refused)),
+            refused @ (Appended::Reauthorize(_) | Appended::Stale | Appended::Overloaded) => {
+                Err(OutboxError::Refused(refused))
+            }
         }
     }
 
