@@ -102,9 +102,9 @@ export class Stack {
     return mintToken(JWT_SECRET, user, claims);
   }
 
-  /** A connected user, at the first gateway unless the options say where: `{url, …}`, the rest goes to `io()`. */
-  async member(user, { url = this.gateways[0].url, ...options } = {}) {
-    return Member.connect(url, user, this.token(user), options);
+  /** A connected user, at the first gateway unless the options say where: `{url, claims, …}`, the rest goes to `io()`. */
+  async member(user, { url = this.gateways[0].url, claims, ...options } = {}) {
+    return Member.connect(url, user, this.token(user, claims), options);
   }
 
   rest(actAs, url = this.gateways[0].url) {
