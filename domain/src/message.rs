@@ -260,6 +260,7 @@ impl Message {
             created_at: Timestamp(changed.created_at_ms),
             edited_at: at(EventKind::MessageEdited).or(changed.edited_at_ms.map(Timestamp)),
             deleted_at: at(EventKind::MessageDeleted),
+            origin: header.origin.clone(),
             body: changed.message,
         }
     }

@@ -3,16 +3,19 @@
 
 use std::time::Duration;
 
-use parlance_broker::append::{Append, Appended, Object, Once};
+use parlance_broker::{
+    append::{Append, Appended, Object, Once},
+    replica::Written,
+};
 use parlance_domain::{
     event::EventKind,
     id::{ClientId, MessageId},
-    message::{Message, MessageBody},
+    message::{ChangedMessage, Message, MessageBody},
     rejection::{Code, Rejection},
 };
 
-use super::{Actor, append, failed, internal};
-use crate::app::App;
+use super::{Actor, Answer, append, failed, internal};
+use crate::{app::App, dialect::view::reply};
 
 /// How often a change is decided again because another one came first.
 const ATTEMPTS: u32 = 16;
@@ -25,17 +28,29 @@ pub(super) struct Change {
     pub(super) body: MessageBody,
 }
 
-/// Changes a message as `decide` says of its state.
-///
-/// # Errors
-/// `not_found`, also for a message that was taken back or is in a conversation of others; what `decide` refuses;
-/// what an append can be refused for.
+/// Changes a message as `decide` says of its state, and answers with the message.
 pub(super) async fn apply(
     app: &App,
     actor: &Actor,
     id: MessageId,
     decide: impl Fn(&Message) -> Result<Change, Rejection> + Send + Sync,
-) -> Result<Message, Rejection> {
+    answer: Answer,
+) {
+    match place(app, actor, id, decide).await {
+        Ok((message, written)) => append::acknowledge(app, written, reply::sent(&message), answer),
+        Err(rejection) => answer(Err(rejection)),
+    }
+}
+
+/// # Errors
+/// `not_found`, also for a message that was taken back or is in a conversation of others; what `decide` refuses;
+/// what an append can be refused for.
+async fn place(
+    app: &App,
+    actor: &Actor,
+    id: MessageId,
+    decide: impl Fn(&Message) -> Result<Change, Rejection> + Send + Sync,
+) -> Result<(Message, Option<Written>), Rejection> {
     for _ in 0..ATTEMPTS {
         let message = current(app, id).await?;
         // Whoever may not be in the conversation is not told that there is such a message.
@@ -46,10 +61,11 @@ pub(super) async fn apply(
         let Change { kind, body } = decide(&message)?;
         let changed = message.changed(body);
         let append = to_append(app, actor, &message, kind, &changed)?;
-        match append::authorized(app, actor, &append).await? {
+        let (appended, written) = append::authorized(app, actor, &append).await?;
+        match appended {
             Appended::Stale => {}
             Appended::Now(header) | Appended::Before { header, .. } => {
-                return Ok(Message::after(message.conversation, &header, changed));
+                return Ok((Message::after(message.conversation, &header, changed), written));
             }
             Appended::Reauthorize(_) | Appended::Overloaded => {
                 return Err(internal("an append ended without a place"));
@@ -64,7 +80,7 @@ fn to_append(
     actor: &Actor,
     message: &Message,
     kind: EventKind,
-    changed: &parlance_domain::message::ChangedMessage,
+    changed: &ChangedMessage,
 ) -> Result<Append, Rejection> {
     let id = message.body.id;
     let attempt = ClientId::new(format!("{:032x}", rand::random::<u128>()));

@@ -6,16 +6,18 @@ use parlance_domain::{
     message::{Attachments, Content, Message, MessageBody, Metadata},
     rejection::{Code, Rejection},
 };
-use serde_json::Value;
 
 use super::{
-    Actor,
+    Actor, Answer,
     change::{self, Change},
 };
-use crate::{app::App, dialect::view::reply};
+use crate::app::App;
 
-pub(super) async fn apply(app: &App, actor: &Actor, id: MessageId) -> Result<Value, Rejection> {
-    let profile = actor.profile()?.clone();
+pub(super) async fn apply(app: &App, actor: &Actor, id: MessageId, answer: Answer) {
+    let profile = match actor.profile() {
+        Ok(profile) => profile.clone(),
+        Err(rejection) => return answer(Err(rejection)),
+    };
     let moderates =
         profile.role.as_ref().is_some_and(|role| app.config.gateway.moderator_roles.contains(role));
     let decide = |message: &Message| {
@@ -33,6 +35,5 @@ pub(super) async fn apply(app: &App, actor: &Actor, id: MessageId) -> Result<Val
         };
         Ok(Change { kind: EventKind::MessageDeleted, body })
     };
-    let message = change::apply(app, actor, id, decide).await?;
-    Ok(reply::sent(&message))
+    change::apply(app, actor, id, decide, answer).await;
 }

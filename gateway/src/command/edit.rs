@@ -6,21 +6,18 @@ use parlance_domain::{
     message::{Content, Message, MessageBody},
     rejection::{Code, Rejection},
 };
-use serde_json::Value;
 
 use super::{
-    Actor,
+    Actor, Answer,
     change::{self, Change},
 };
-use crate::{app::App, dialect::view::reply};
+use crate::app::App;
 
-pub(super) async fn apply(
-    app: &App,
-    actor: &Actor,
-    id: MessageId,
-    content: Content,
-) -> Result<Value, Rejection> {
-    let user = actor.user_id()?.clone();
+pub(super) async fn apply(app: &App, actor: &Actor, id: MessageId, content: Content, answer: Answer) {
+    let user = match actor.user_id() {
+        Ok(user) => user.clone(),
+        Err(rejection) => return answer(Err(rejection)),
+    };
     let decide = |message: &Message| {
         if message.body.sender.id != user {
             return Err(Rejection::with(Code::Forbidden, "only the sender can edit a message"));
@@ -30,6 +27,5 @@ pub(super) async fn apply(
             body: MessageBody { content: content.clone(), ..message.body.clone() },
         })
     };
-    let message = change::apply(app, actor, id, decide).await?;
-    Ok(reply::sent(&message))
+    change::apply(app, actor, id, decide, answer).await;
 }

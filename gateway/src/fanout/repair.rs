@@ -168,10 +168,10 @@ async fn by_state(
     let complete = last(is_full(messages.len()), messages.last().map(|message| message.version))
         .min(last(is_full(participants.len()), participants.last().map(|state| state.version)))
         .min(newest.version);
-    let mut events: Vec<Envelope> =
-        messages.into_iter().map(|message| message_event(id, position, message)).collect();
-    events.extend(participants.into_iter().map(|state| participant_event(id, state)));
-    events.retain(|event| event.header.version <= complete);
+    let told = |message| message_event(id, position, complete, message);
+    let mut events: Vec<Envelope> = messages.into_iter().filter_map(told).collect();
+    let participants = participants.into_iter().filter(|state| state.version <= complete);
+    events.extend(participants.map(|state| participant_event(id, state)));
     events.sort_by_key(|event| event.header.version);
     let known = if complete == newest.version { newest.seq } else { Seq(0) };
     let seq = events.iter().map(|event| event.header.seq).fold(known, Seq::max);
@@ -182,29 +182,37 @@ fn is_full(found: usize) -> bool {
     found as u64 >= PAGE
 }
 
-/// What a message's row tells those who have everything up to `position`.
-fn message_event(id: &ConversationId, position: Version, message: Message) -> Envelope {
-    let (kind, at) = match (message.deleted_at, message.edited_at) {
-        (Some(deleted_at), _) => (EventKind::MessageDeleted, deleted_at),
-        (None, Some(edited_at)) if message.created_rev <= position.rev => {
-            (EventKind::MessageEdited, edited_at)
+/// What a message's row tells those who have everything up to `position`, and get everything up to `complete`.
+fn message_event(
+    id: &ConversationId,
+    position: Version,
+    complete: Version,
+    message: Message,
+) -> Option<Envelope> {
+    let is_new = message.created_rev > position.rev;
+    let (kind, version, at) = if message.version > complete {
+        // It was changed after that, which will be told; that it is there has to be told now.
+        let created = Version::new(complete.epoch, message.created_rev);
+        if !is_new || created > complete {
+            return None;
         }
-        _ => (EventKind::MessageCreated, message.created_at),
+        (EventKind::MessageCreated, created, message.created_at)
+    } else {
+        let (kind, at) = match (message.deleted_at, message.edited_at) {
+            (Some(deleted_at), _) => (EventKind::MessageDeleted, deleted_at),
+            (None, Some(edited_at)) if !is_new => (EventKind::MessageEdited, edited_at),
+            _ => (EventKind::MessageCreated, message.created_at),
+        };
+        (kind, message.version, at)
     };
-    let header = Header {
-        kind,
-        version: message.version,
-        seq: message.seq,
-        at,
-        origin: message.origin.clone(),
-    };
+    let header = Header { kind, version, seq: message.seq, at, origin: message.origin.clone() };
     let message = Box::new(message);
     let event = match kind {
         EventKind::MessageDeleted => Event::MessageDeleted(message),
         EventKind::MessageEdited => Event::MessageEdited(message),
         _ => Event::MessageCreated(message),
     };
-    Envelope { conversation: id.clone(), header, event }
+    Some(Envelope { conversation: id.clone(), header, event })
 }
 
 fn participant_event(id: &ConversationId, state: ParticipantState) -> Envelope {
