@@ -33,6 +33,7 @@ local function parse_floors(text)
     seq = math.max(numbers[3], numbers[6]),
     -- More was seen than is stored: the difference is lost, so its numbers belong to an epoch that is over.
     lost = numbers[4] > numbers[1] or (numbers[4] == numbers[1] and numbers[5] > numbers[2]),
+    stored_epoch = numbers[1],
     stored_rev = numbers[2],
   }
 end
@@ -74,8 +75,13 @@ local function load_state(key, log, floors)
     end
     -- It came from Postgres: nothing of it is unpersisted.
     fresh = true
-    state = { epoch = epoch, epoch_starts = int(epoch) .. ':' .. int(floors.stored_rev), seq = floors.seq,
-      rev = floors.rev, log_bytes = 0 }
+    -- Where an epoch started that is older than this state is not known: to say the newest rev would let readers of the
+    -- epoch before keep what that start took from them.
+    local starts = ''
+    if floors.lost or floors.stored_epoch == 0 then
+      starts = int(epoch) .. ':' .. int(floors.stored_rev)
+    end
+    state = { epoch = epoch, epoch_starts = starts, seq = floors.seq, rev = floors.rev, log_bytes = 0 }
   elseif state.replid ~= replid then
     if not floors then
       return nil, 'verify'

@@ -84,7 +84,7 @@ fn read_state(values: &[String]) -> Result<State, BrokerError> {
     };
     let malformed = |text: &String| BrokerError::Unexpected(format!("{text:?} in a state hash"));
     let number = |text: &String| text.parse::<u64>().map_err(|_| malformed(text));
-    let starts: Option<Vec<Version>> = epoch_starts.split(' ').map(parse_version).collect();
+    let starts: Option<Vec<Version>> = epoch_starts.split_whitespace().map(parse_version).collect();
     Ok(State {
         heads: Heads { version: Version::new(number(epoch)?, number(rev)?), seq: Seq(number(seq)?) },
         epoch_starts: starts.ok_or_else(|| malformed(epoch_starts))?,

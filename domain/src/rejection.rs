@@ -100,6 +100,11 @@ impl Code {
         }
     }
 
+    /// How long to wait before a retry, when nothing more is known.
+    fn retry_after(self) -> Option<Duration> {
+        (self == Code::Overloaded).then_some(Duration::from_secs(1))
+    }
+
     /// Whether the same command can succeed later without being changed.
     pub fn retryable(self) -> bool {
         matches!(self, Code::RateLimited | Code::Overloaded | Code::Unavailable | Code::Internal)
@@ -127,12 +132,12 @@ pub struct Rejection {
 impl Rejection {
     /// A rejection with the code's own text.
     pub fn new(code: Code) -> Self {
-        Self { code, message: Cow::Borrowed(code.meaning()), retry_after: None }
+        Self::with(code, code.meaning())
     }
 
     /// A rejection with a text of its own.
     pub fn with(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), retry_after: None }
+        Self { code, message: message.into(), retry_after: code.retry_after() }
     }
 
     /// An argument that does not fit: `field` as the canonical vocabulary names it, and what is wrong.

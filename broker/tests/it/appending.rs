@@ -3,7 +3,7 @@
 use fred::interfaces::{ClientLike, HashesInterface};
 use parlance_broker::{
     BrokerError,
-    append::{Acl, Appended},
+    append::{Acl, Appended, Floors},
 };
 use parlance_domain::{
     entry::{Envelope, Header},
@@ -12,7 +12,7 @@ use parlance_domain::{
     version::Version,
 };
 
-use crate::world::{World, conversation, now, numbers, stored};
+use crate::world::{World, conversation, heads, now, numbers, stored};
 
 #[tokio::test]
 async fn an_event_is_in_the_hot_log_and_in_the_ingest_stream_with_one_header() {
@@ -157,11 +157,14 @@ async fn numbers_stay_exact_when_they_are_large() {
     let world = World::new().await;
     let id = conversation("c");
     let large = 100_000_000_000_000;
-    let header = now(world.append_from(&world.message(&id, "1"), stored(large, large, large)).await);
-    assert_eq!((header.version, header.seq.0), (Version::new(large, large + 1), large + 1));
+    // Seen beyond what is stored: the epoch rises, and starts at what is stored.
+    let floors = Floors { stored: heads(large, large, large), seen: heads(large, large + 4, large + 2) };
+    let header = now(world.append_from(&world.message(&id, "1"), floors).await);
+    assert_eq!((header.version, header.seq.0), (Version::new(large + 1, large + 5), large + 3));
     assert_eq!(Header::parse(&world.hot_log(&id).await[0].1["h"]).unwrap(), header);
     let state = world.broker.state(&id).await.unwrap().unwrap();
-    assert_eq!((state.heads.version, state.epoch_start(header.version.epoch)), (header.version, Some(large)));
+    assert_eq!(state.heads, heads(large + 1, large + 5, large + 3));
+    assert_eq!(state.epoch_start(large + 1), Some(large));
     world.clean_up().await;
 }
 

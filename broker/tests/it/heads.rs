@@ -17,9 +17,10 @@ use crate::world::{World, answering, conversation, heads, numbers, stored};
 
 const DAY: i64 = 24 * 3_600;
 
-fn state(numbers: (u64, u64, u64), epoch_start: u64) -> State {
+/// A state that was just made, and where its epoch started if it is a new one.
+fn state(numbers: (u64, u64, u64), epoch_start: Option<u64>) -> State {
     let (epoch, rev, seq) = numbers;
-    let epoch_starts = vec![Version::new(epoch, epoch_start)];
+    let epoch_starts = epoch_start.map(|start| Version::new(epoch, start)).into_iter().collect();
     State { heads: heads(epoch, rev, seq), epoch_starts, acl: Acl(Version::new(epoch, rev)) }
 }
 
@@ -47,13 +48,14 @@ async fn what_was_seen_and_is_not_stored_raises_the_epoch_and_no_number_is_given
     let world = World::new().await;
     let cases = [
         // Stored, seen, then the state that this makes.
-        ((1, 5, 3), (1, 8, 4), ((2, 8, 4), 5)),
-        ((1, 5, 3), (2, 7, 3), ((3, 7, 3), 5)),
-        ((2, 5, 3), (1, 9, 8), ((2, 9, 8), 5)),
-        ((0, 0, 0), (1, 2, 2), ((2, 2, 2), 0)),
-        ((1, 5, 3), (1, 5, 3), ((1, 5, 3), 5)),
-        ((1, 5, 3), (1, 4, 3), ((1, 5, 3), 5)),
-        ((1, 5, 3), (0, 0, 0), ((1, 5, 3), 5)),
+        ((1, 5, 3), (1, 8, 4), ((2, 8, 4), Some(5))),
+        ((1, 5, 3), (2, 7, 3), ((3, 7, 3), Some(5))),
+        ((2, 5, 3), (1, 9, 8), ((2, 9, 8), None)),
+        ((0, 0, 0), (1, 2, 2), ((2, 2, 2), Some(0))),
+        ((1, 5, 3), (1, 5, 3), ((1, 5, 3), None)),
+        ((1, 5, 3), (1, 4, 3), ((1, 5, 3), None)),
+        ((3, 5, 3), (0, 0, 0), ((3, 5, 3), None)),
+        ((0, 0, 0), (0, 0, 0), ((1, 0, 0), Some(0))),
     ];
     for (number, (stored, seen, (made, epoch_start))) in cases.into_iter().enumerate() {
         let id = conversation(&format!("c{number}"));
@@ -67,6 +69,17 @@ async fn what_was_seen_and_is_not_stored_raises_the_epoch_and_no_number_is_given
         let (epoch, rev, seq) = made;
         assert_eq!(numbers(world.append_known(&world.message(&id, "1")).await), (epoch, rev + 1, seq + 1));
     }
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn where_an_old_epoch_started_is_not_made_up() {
+    let world = World::new().await;
+    let id = conversation("c");
+    // Postgres does not know that epoch 3 started at rev 4: who is at rev 9 of epoch 2 must not go on.
+    let state = world.broker.load_state(&id, stored(3, 12, 12)).await.unwrap();
+    assert_eq!(state.epoch_start(3), None);
+    assert_eq!(world.broker.state(&id).await.unwrap(), Some(state));
     world.clean_up().await;
 }
 
@@ -114,7 +127,7 @@ async fn a_join_makes_the_state_once_and_changes_none_that_is_there() {
     let id = conversation("c");
     assert_eq!(world.broker.state(&id).await.unwrap(), None);
     let made = world.broker.load_state(&id, stored(1, 5, 3)).await.unwrap();
-    assert_eq!(made, state((1, 5, 3), 5));
+    assert_eq!(made, state((1, 5, 3), None));
     let before = world.snapshot().await;
     assert_eq!(world.broker.load_state(&id, stored(9, 99, 99)).await.unwrap(), made);
     assert_eq!(world.broker.state(&id).await.unwrap(), Some(made));
@@ -175,7 +188,7 @@ async fn the_states_of_many_conversations_come_in_the_order_in_which_they_were_a
     let states = world.broker.states(&ids).await.unwrap();
     assert_eq!(states.len(), 1_000);
     for (n, found) in states.into_iter().enumerate() {
-        let expected = (n % 3 != 0).then(|| state((1, n as u64, 0), n as u64));
+        let expected = (n % 3 != 0).then(|| state((1, n as u64, 0), None));
         assert_eq!(found, expected, "c{n}");
     }
     assert_eq!(world.broker.states(&[]).await.unwrap(), []);

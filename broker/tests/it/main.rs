@@ -1,6 +1,14 @@
 //! The broker against a real Redis: `PARLANCE_TEST_REDIS_URL` for most, servers of their own for those that restart,
 //! freeze or fill it.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking"
+)]
+
 mod server;
 mod world;
 

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use fred::interfaces::HashesInterface;
 use parlance_broker::{
     append::{Acl, Append, Appended, Floors},
     heads::State,
@@ -28,6 +29,8 @@ enum Step {
     Change { conversation: usize, row: i64, kind: EventKind },
     /// Redis loses the state. Postgres has all of the events but the newest `unstored`.
     Lose { conversation: usize, unstored: usize },
+    /// Redis restarts without the newest `lost` events; Postgres has all but the newest `unstored`.
+    Restart { conversation: usize, lost: usize, unstored: usize },
     /// A join makes the state.
     Load { conversation: usize },
 }
@@ -60,6 +63,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(conversation, row, kind)| Step::Change { conversation, row, kind }),
         1 => (conversation.clone(), 0..3_usize)
             .prop_map(|(conversation, unstored)| Step::Lose { conversation, unstored }),
+        1 => (conversation.clone(), 0..3_usize, 0..3_usize)
+            .prop_map(|(conversation, lost, unstored)| Step::Restart { conversation, lost, unstored }),
         1 => conversation.prop_map(|conversation| Step::Load { conversation }),
     ]
 }
@@ -68,6 +73,8 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Debug, Default)]
 struct Conversation {
     state: Option<State>,
+    /// Whether the state is of before a restart.
+    restarted: bool,
     /// What callers know when Redis does not.
     floors: Floors,
     /// The heads after each event, oldest first.
@@ -88,8 +95,10 @@ impl Conversation {
         if let Some(reply) = self.replies.get(&append.once.key) {
             return (Expected::Repeat(reply.clone()), false);
         }
-        let asks = self.state.is_none();
-        let state = self.load().clone();
+        let asks = self.state.is_none() || self.restarted;
+        self.load();
+        self.verify();
+        let state = self.state.clone().unwrap();
         if append.acl.is_some_and(|acl| acl != state.acl) {
             return (Expected::Exactly(Appended::Reauthorize(state.acl)), asks);
         }
@@ -109,9 +118,13 @@ impl Conversation {
             let known = stored.version.epoch.max(seen.version.epoch).max(1);
             let epoch = if seen.version > stored.version { known + 1 } else { known };
             let rev = stored.version.rev.max(seen.version.rev);
+            // Only of an epoch that begins here is known where it starts.
+            let begins = epoch > known || stored.version.epoch == 0;
+            let epoch_starts =
+                begins.then_some(Version::new(epoch, stored.version.rev)).into_iter().collect();
             State {
                 heads: heads(epoch, rev, stored.seq.0.max(seen.seq.0)),
-                epoch_starts: vec![Version::new(epoch, stored.version.rev)],
+                epoch_starts,
                 acl: Acl(Version::new(epoch, rev)),
             }
         });
@@ -120,14 +133,51 @@ impl Conversation {
         state
     }
 
-    fn lose(&mut self, unstored: usize) {
-        let Some(state) = self.state.take() else { return };
-        let stored = self.history.len().checked_sub(unstored + 1).map(|last| self.history[last]);
-        self.floors = Floors { stored: stored.unwrap_or_default(), seen: state.heads };
-        if unstored == 0 {
-            self.floors.stored = state.heads;
+    /// Raises the numbers when Redis may have gone back in time.
+    fn verify(&mut self) {
+        if !std::mem::take(&mut self.restarted) {
+            return;
         }
+        let (state, Floors { stored, seen }) = (self.state.as_mut().unwrap(), self.floors);
+        let had = state.heads;
+        let epoch = had.version.epoch.max(stored.version.epoch).max(seen.version.epoch) + 1;
+        let rev = had.version.rev.max(stored.version.rev).max(seen.version.rev);
+        state.heads = heads(epoch, rev, had.seq.max(stored.seq).max(seen.seq).0);
+        state.epoch_starts.push(Version::new(epoch, had.version.rev));
+        let forgotten = state.epoch_starts.len().saturating_sub(16);
+        state.epoch_starts.drain(..forgotten);
+        state.acl = Acl(state.heads.version);
+        self.last_acl = state.acl;
         self.before_log = self.events.len();
+    }
+
+    fn lose(&mut self, unstored: usize) {
+        if let Some(state) = self.state.take() {
+            self.know(unstored, state.heads);
+            self.before_log = self.events.len();
+            self.restarted = false;
+        }
+    }
+
+    /// Returns what Redis still has; nothing when the conversation is not there.
+    fn restart(&mut self, lost: usize, unstored: usize) -> Option<Heads> {
+        let newest = self.state.as_ref()?.heads;
+        self.know(unstored, newest);
+        self.restarted = true;
+        // The rest of the hash is of the newest epoch, so what it goes back to is too.
+        let older = self.history.len().checked_sub(lost + 1).map(|last| self.history[last]);
+        let older = older.filter(|older| lost > 0 && older.version.epoch == newest.version.epoch);
+        let has = older.unwrap_or(newest);
+        self.state.as_mut()?.heads = has;
+        Some(has)
+    }
+
+    /// What callers know from now on: all that was given, and in Postgres all but the newest `unstored`.
+    fn know(&mut self, unstored: usize, newest: Heads) {
+        let seen = if newest.version > self.floors.seen.version { newest } else { self.floors.seen };
+        let stored = self.history.len().checked_sub(unstored + 1).map(|last| self.history[last]);
+        let stored = if unstored == 0 { seen } else { stored.unwrap_or_default() };
+        self.floors = Floors { stored, seen };
     }
 }
 
@@ -178,6 +228,8 @@ impl Run {
                 self.append(conversation, &append).await;
             }
             Step::Change { conversation, row, kind } => {
+                // An outbox row is of one conversation.
+                let row = row * CONVERSATIONS.len() as i64 + conversation as i64;
                 let mut append = self.world.participant(&self.ids[conversation], row, kind);
                 if kind == EventKind::ConversationCreated {
                     append.body =
@@ -190,6 +242,17 @@ impl Run {
                     self.world.delete(self.world.broker.keys().state(&self.ids[conversation])).await;
                 }
                 self.model[conversation].lose(unstored);
+            }
+            Step::Restart { conversation, lost, unstored } => {
+                if let Some(Heads { version, seq }) = self.model[conversation].restart(lost, unstored) {
+                    let key = self.world.broker.keys().state(&self.ids[conversation]);
+                    let fields = [
+                        ("rev", version.rev.to_string()),
+                        ("seq", seq.0.to_string()),
+                        ("replid", "0".repeat(40)),
+                    ];
+                    let _: i64 = self.world.broker.client().hset(key, fields.to_vec()).await.unwrap();
+                }
             }
             Step::Load { conversation } => {
                 let model = &mut self.model[conversation];

@@ -1,10 +1,13 @@
 //! Where a message is, from its id alone.
 
-use parlance_broker::append::Append;
+use fred::interfaces::KeysInterface;
+use futures_util::future::join_all;
+use parlance_broker::append::{Append, Appended, Object};
 use parlance_domain::{
+    event::EventKind,
     id::{ConversationId, MessageId},
     message::Place,
-    version::Seq,
+    version::{Seq, Version},
 };
 
 use crate::world::{World, conversation, now};
@@ -74,5 +77,92 @@ async fn a_repeated_command_makes_no_second_object() {
     now(world.append(&first).await);
     world.append_known(&again).await;
     assert_eq!(world.broker.objects(&[message_id(&again)]).await.unwrap(), []);
+    world.clean_up().await;
+}
+
+/// A change of the message that `created` made, decided on its state at `expected`.
+fn change(world: &World, created: &Append, attempt: &str, expected: Version) -> Append {
+    let change = world.message(&created.conversation, attempt);
+    let fields = vec![("sender", "u".to_owned()), ("seq", "1".to_owned())];
+    let object = Some(Object { id: message_id(created), expected: Some(expected), fields });
+    Append { kind: EventKind::MessageEdited, object, ..change }
+}
+
+#[tokio::test]
+async fn a_change_that_was_decided_on_a_state_that_is_over_is_stale_and_writes_nothing() {
+    let world = World::new().await;
+    let id = conversation("c");
+    let created = world.message(&id, "1");
+    let first = now(world.append(&created).await).version;
+    let second = now(world.append_known(&change(&world, &created, "edit", first)).await).version;
+    assert!(second > first);
+    let before = world.snapshot().await;
+    for over in [first, Version::new(1, 7), Version::new(2, second.rev)] {
+        let answer = world.append_known(&change(&world, &created, "late", over)).await;
+        assert_eq!(answer, Appended::Stale, "{over:?}");
+    }
+    assert_eq!(world.snapshot().await, before);
+    // Decided anew, the same command goes through; repeated, it is the first one's.
+    let late = change(&world, &created, "late", second);
+    let header = now(world.append_known(&late).await);
+    assert!(
+        matches!(world.append_known(&late).await, Appended::Before { header: first, .. } if first == header)
+    );
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn of_changes_that_compete_for_one_state_one_wins() {
+    let world = World::new().await;
+    let id = conversation("c");
+    let created = world.message(&id, "1");
+    let version = now(world.append(&created).await).version;
+    let changes: Vec<_> = (0..32).map(|n| change(&world, &created, &format!("edit {n}"), version)).collect();
+    let answers = join_all(changes.iter().map(|change| world.append_known(change))).await;
+    assert_eq!(answers.iter().filter(|answer| matches!(answer, Appended::Now(_))).count(), 1);
+    assert_eq!(answers.iter().filter(|answer| **answer == Appended::Stale).count(), 31);
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn a_change_takes_no_place_among_the_messages_and_leaves_the_message_its_own() {
+    let world = World::new().await;
+    let id = conversation("c");
+    let created = world.message(&id, "1");
+    let version = now(world.append(&created).await).version;
+    let edited = now(world.append_known(&change(&world, &created, "edit", version)).await);
+    assert_eq!((edited.version, edited.seq), (Version::new(1, 2), Seq(0)));
+    let object = world.broker.object(message_id(&created)).await.unwrap().unwrap();
+    assert_eq!((object.place, object.version), (place(&created, &id, 1), edited.version));
+    assert_eq!(now(world.append_known(&world.message(&id, "2")).await).seq, Seq(2));
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn a_message_that_only_postgres_knows_can_be_changed_and_is_known_from_then_on() {
+    let world = World::new().await;
+    let id = conversation("c");
+    let created = world.message(&id, "1");
+    let version = now(world.append(&created).await).version;
+    let key = world.broker.keys().object(message_id(&created)).unwrap();
+    world.delete(key.clone()).await;
+    let edited = now(world.append_known(&change(&world, &created, "edit", version)).await).version;
+    let object = world.broker.object(message_id(&created)).await.unwrap().unwrap();
+    assert_eq!((object.place, object.version), (place(&created, &id, 1), edited));
+    // Another one that read the same row comes too late.
+    assert_eq!(world.append_known(&change(&world, &created, "late", version)).await, Appended::Stale);
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn a_change_keeps_an_object_that_was_about_to_expire() {
+    let world = World::new().await;
+    let id = conversation("c");
+    let created = world.message(&id, "1");
+    let version = now(world.append(&created).await).version;
+    let key = world.broker.keys().object(message_id(&created)).unwrap();
+    let _: bool = world.broker.client().expire(&key, 100, None).await.unwrap();
+    world.append_known(&change(&world, &created, "edit", version)).await;
+    assert_eq!(world.ttl(key).await, -1);
     world.clean_up().await;
 }

@@ -9,7 +9,7 @@ use parlance_broker::{
 
 use crate::{
     server::Server,
-    world::{ROOMY, World, answering, conversation, eventually, now},
+    world::{ROOMY, World, answering, conversation, eventually, now, stored},
 };
 
 const DEADLINE: Duration = Duration::from_millis(500);
@@ -49,7 +49,7 @@ async fn while_redis_is_away_commands_fail_within_their_deadline_and_after_its_r
     assert_unavailable(&world).await;
     server.start_again();
     let appender = world.appender_within(ROOMY.entries, ROOMY.bytes);
-    let floors = crate::world::stored(1, 1, 1);
+    let floors = stored(1, 1, 1);
     eventually("redis is back", async || appender.append(&world.message(&id, "2"), answering(floors)).await)
         .await;
     let texts =

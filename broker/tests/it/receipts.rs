@@ -11,7 +11,7 @@ use parlance_domain::{
     time::Timestamp,
 };
 
-use crate::world::{DEADLINE, World, bytes_of, conversation, now, size};
+use crate::world::{DEADLINE, World, answering, bytes_of, conversation, now, size};
 
 const BODY: &str = r#"[{"u":"ann","d":7,"r":5,"o":"session-1"}]"#;
 
@@ -75,7 +75,7 @@ async fn beyond_either_bound_cursors_are_refused_nothing_is_written_and_messages
         assert_eq!(world.snapshot().await, before);
         // The bound of messages is another one, and not used up.
         let appender = world.appender_within(10, 10_000);
-        let floors = crate::world::answering(parlance_broker::append::Floors::default());
+        let floors = answering(parlance_broker::append::Floors::default());
         now(appender.append(&world.message(&id, &bytes.to_string()), floors).await.unwrap());
         let keys = world.broker.keys();
         let partition = keys.partitions().of(id.as_str());

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use fred::interfaces::HashesInterface;
 use futures_util::future::join_all;
 use parlance_broker::{
     BrokerError,
@@ -56,9 +57,9 @@ async fn a_clean_restart_raises_the_epoch_and_stops_no_reader() {
         let ingest = world.ingest(&id).await;
 
         if clean {
-            server.stop()
+            server.stop();
         } else {
-            server.kill()
+            server.kill();
         }
         server.start_again();
         // Postgres is behind, this gateway has seen it all.
@@ -116,6 +117,39 @@ async fn an_epoch_that_redis_lost_is_not_given_again() {
     let floors = stored(4, 9, 6);
     assert_eq!(numbers(append(&world, &world.message(&id, "new"), floors).await), (5, 10, 7));
     world.broker.close().await;
+}
+
+#[tokio::test]
+async fn of_the_restarts_that_a_reader_may_have_missed_the_last_sixteen_are_remembered() {
+    let world = World::new().await;
+    let id = conversation("c");
+    fill(&world, &id, 1).await;
+    for restart in 1..=20 {
+        // What a restart changes, without one.
+        let key = world.broker.keys().state(&id);
+        let _: i64 = world.broker.client().hset(key, ("replid", "0".repeat(40))).await.unwrap();
+        let append = world.message(&id, &format!("after {restart}"));
+        let rev = restart + 1;
+        assert_eq!(numbers(world.append_from(&append, Floors::default()).await), (rev, rev, rev));
+    }
+    let state = world.broker.state(&id).await.unwrap().unwrap();
+    assert_eq!(state.epoch_starts, (6..=21).map(|epoch| Version::new(epoch, epoch - 1)).collect::<Vec<_>>());
+    assert_eq!((state.epoch_start(5), state.epoch_start(6)), (None, Some(5)));
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn a_state_that_was_made_anew_remembers_only_what_began_since() {
+    let world = World::new().await;
+    let id = conversation("c");
+    world.broker.load_state(&id, stored(3, 12, 9)).await.unwrap();
+    let key = world.broker.keys().state(&id);
+    let _: i64 = world.broker.client().hset(key, ("replid", "0".repeat(40))).await.unwrap();
+    let header = numbers(world.append_from(&world.message(&id, "1"), stored(3, 12, 9)).await);
+    assert_eq!(header, (4, 13, 10));
+    let state = world.broker.state(&id).await.unwrap().unwrap();
+    assert_eq!(state.epoch_starts, [Version::new(4, 12)]);
+    world.clean_up().await;
 }
 
 #[tokio::test]

@@ -12,15 +12,13 @@ use parlance_domain::{
 };
 use parlance_store::StoreError;
 use serde_json::Value;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{Actor, Answer, failed};
 use crate::app::App;
 
 /// How often an append is authorised anew before it is given up.
 const ATTEMPTS: u32 = 4;
-/// When a client should try again what was refused as `overloaded`.
-const OVERLOAD_RETRY: Duration = Duration::from_secs(1);
 
 /// How many appends may wait for a replica; beyond it commands are refused as `overloaded`.
 pub const MOST_WAITING: usize = 50_000;
@@ -66,7 +64,7 @@ pub(super) async fn authorized(
         append.acl = app.membership.authorize(actor.user_id()?, &append.conversation).await?;
         match attempt(app, &append).await? {
             (Appended::Reauthorize(_), _) => app.membership.forget(&append.conversation),
-            (Appended::Overloaded, _) => return Err(Rejection::new(Code::Overloaded).after(OVERLOAD_RETRY)),
+            (Appended::Overloaded, _) => return Err(Code::Overloaded.into()),
             placed => return Ok(placed),
         }
     }
@@ -102,7 +100,7 @@ async fn confirmed(app: &App, written: Option<Written>) -> Result<(), Rejection>
         return Ok(());
     };
     gate.confirm(written).await.map_err(|reason| match reason {
-        Unconfirmed::Overloaded => Rejection::new(Code::Overloaded).after(OVERLOAD_RETRY),
+        Unconfirmed::Overloaded => Code::Overloaded.into(),
         Unconfirmed::Late(_) | Unconfirmed::OtherHistory | Unconfirmed::Unreachable(_) => {
             Code::Unavailable.into()
         }

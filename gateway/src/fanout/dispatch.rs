@@ -120,7 +120,7 @@ impl Worker {
         let Some(room) = self.rooms.get_mut(conversation) else {
             return;
         };
-        let envelope = match Envelope::decode_published(conversation.clone(), payload) {
+        let mut envelope = match Envelope::decode_published(conversation.clone(), payload) {
             Ok(envelope) => envelope,
             Err(error) => {
                 // A newer gateway may publish kinds that this one does not know; a durable one shows as a gap.
@@ -137,6 +137,9 @@ impl Worker {
             Phase::Live(order) => order,
         };
         if !envelope.header.kind.is_durable() {
+            if let Event::Receipts(cursors) = &mut envelope.event {
+                *cursors = room.forward(cursors);
+            }
             self.hand_on(&envelope);
             return;
         }

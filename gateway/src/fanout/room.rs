@@ -4,8 +4,10 @@ use std::collections::HashMap;
 
 use parlance_broker::append::Acl;
 use parlance_domain::{
+    id::UserId,
+    receipt::Cursor,
     rejection::{Code, Rejection},
-    version::Version,
+    version::{Seq, Version},
 };
 
 use super::{
@@ -13,6 +15,9 @@ use super::{
     crowd::{CROWD, Crowd},
     order::Order,
 };
+
+/// Of how many users a room remembers what was announced.
+const MAX_ANNOUNCED: usize = 10_000;
 
 /// Where a room's subscription stands.
 #[derive(Debug)]
@@ -44,6 +49,8 @@ pub(super) struct Room {
     /// There once were so many that they are served by lanes.
     crowd: Option<Crowd>,
     pub(super) waiting: Vec<Join>,
+    /// How far each user was announced to have got, so that nobody is told of a step back.
+    announced: HashMap<UserId, (Seq, Seq)>,
     /// The newest change of the membership that was handed on.
     pub(super) acl: Acl,
     /// How many repairs were started; only the newest one's result counts.
@@ -60,6 +67,7 @@ impl Room {
             members: HashMap::new(),
             crowd: None,
             waiting: Vec::new(),
+            announced: HashMap::new(),
             acl: Acl::default(),
             repairs: 0,
             generation: 0,
@@ -107,6 +115,21 @@ impl Room {
         if let Some(crowd) = &mut self.crowd {
             crowd.changed();
         }
+    }
+
+    /// Those of the cursors that are further than what was announced of them.
+    pub(super) fn forward(&mut self, cursors: &[Cursor]) -> Vec<Cursor> {
+        if self.announced.len() > MAX_ANNOUNCED {
+            self.announced.clear();
+        }
+        let is_forward = |cursor: &&Cursor| {
+            let known = self.announced.entry(cursor.user.clone()).or_default();
+            let moved = (known.0.max(cursor.delivered), known.1.max(cursor.read));
+            let is_forward = moved != *known;
+            *known = moved;
+            is_forward
+        };
+        cursors.iter().filter(is_forward).cloned().collect()
     }
 
     /// Tells everybody who waits that it cannot be.

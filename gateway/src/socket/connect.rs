@@ -65,15 +65,12 @@ async fn admit(app: App, socket: SocketRef, namespace: Arc<str>, auth: Option<Va
         return Err(Refusal(Code::Internal.as_str().to_owned()));
     };
     let wire = slot.wire().clone();
-    let Some(handshake) = wire.handshake() else {
-        // A second namespace of one session, after the first has taken the handshake.
-        return Err(Refusal(Code::Unavailable.as_str().to_owned()));
-    };
-    let Some(dialect) = select(&app, &socket, &handshake) else {
+    let handshake = wire.handshake();
+    let Some(dialect) = select(&app, &socket, handshake) else {
         return Err(Refusal(Code::NotFound.as_str().to_owned()));
     };
-    let outcome = authenticate(&app, &handshake, auth.as_ref()).await;
-    log(&dialect, &wire, &handshake, &outcome);
+    let outcome = authenticate(&app, handshake, auth.as_ref()).await;
+    log(&dialect, &wire, handshake, &outcome);
     let profile = outcome.map_err(|rejection| Refusal(dialect.refusal(&rejection)))?;
     let session = new_session(&app, profile, dialect, namespace, wire);
     socket.extensions.insert(Connected { app, session });
@@ -139,7 +136,6 @@ async fn connected(socket: SocketRef) {
         return;
     };
     session.open(|| socket.clone());
-    session.wire.take_handshake();
     metrics::gauge!(crate::metrics::CONNECTIONS.name, "dialect" => session.dialect.name().to_owned())
         .increment(1);
     let interval = Some(app.config.socket.ping_interval);

@@ -134,14 +134,13 @@ impl Session {
         }
     }
 
-    /// Closes the way out and forgets what waits; the conversations that it had joined.
+    /// Closes the way out, and gives the conversations that the socket had joined. What it sent before is still carried
+    /// out.
     pub fn end(&self) -> HashSet<ConversationId> {
         let outlet = mem::replace(&mut *lock(&self.outlet), Outlet::Ended);
         if let Outlet::Lane(lane) = outlet {
             self.wire.close_lane(lane);
         }
-        let waiting = mem::take(&mut lock(&self.intake).waiting);
-        drop(waiting);
         mem::take(&mut lock(&self.joined))
     }
 
@@ -187,7 +186,8 @@ impl Session {
         self.wire.queued(bytes);
         let sent = match &frame.payload {
             Some(payload) => socket.emit(&*frame.event, payload.as_ref()),
-            None => socket.emit(&*frame.event, &()),
+            // Unit would become a `null`; nothing else is no argument.
+            None => socket.emit(&*frame.event, &[(); 0]),
         };
         if sent.is_err() {
             self.wire.kill(KillReason::SlowReader);

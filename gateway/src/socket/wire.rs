@@ -25,7 +25,7 @@ mod upgrade;
 use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -53,7 +53,7 @@ pub struct Wire {
     registry: Weak<Wires>,
     traffic: Arc<Traffic>,
     limits: SlowReader,
-    handshake: Mutex<Option<Arc<Handshake>>>,
+    handshake: Handshake,
     transport: AtomicU8,
     /// 0, or the [`KillReason`].
     killed: AtomicU8,
@@ -93,7 +93,7 @@ impl Wire {
             registry: Arc::downgrade(wires),
             traffic: Arc::clone(wires.traffic()),
             limits: wires.limits(),
-            handshake: Mutex::new(Some(Arc::new(from))),
+            handshake: from,
             transport: AtomicU8::new(transport as u8),
             killed: AtomicU8::new(0),
             closed: AtomicBool::new(false),
@@ -139,15 +139,10 @@ impl Wire {
         self.outstanding.load(Ordering::Relaxed).saturating_add(self.lane.waiting())
     }
 
-    /// The request that opened the session, until it was taken.
-    pub fn handshake(&self) -> Option<Arc<Handshake>> {
-        self.handshake.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// The request that opened the session; frees it here. A client that connects to several namespaces of one
-    /// session has one handshake: the first to take it must keep what the others need.
-    pub fn take_handshake(&self) -> Option<Arc<Handshake>> {
-        self.handshake.lock().unwrap_or_else(PoisonError::into_inner).take()
+    /// The request that opened the session. It is kept as long as that: a client may connect to further namespaces of
+    /// it at any time, and its cookies and headers count for each.
+    pub fn handshake(&self) -> &Handshake {
+        &self.handshake
     }
 
     /// Why the transport was ended by the gateway; `None` if it was not.

@@ -103,6 +103,7 @@ async fn what_is_emitted_right_behind_the_connect_packet_is_heard() {
     for n in 0..50 {
         let client = Client::open(&gateway, PATH, "").await;
         client.packet(&format!("40{}", json!({"token": token("ann")}))).await;
+        client.connected().await.unwrap();
         let asked = client.ask("echo", json!(n)).await;
         assert_eq!(client.answer(asked).await["echo"], n);
     }

@@ -36,31 +36,6 @@ async fn a_stop_closes_transports_without_a_disconnect_packet_and_ends_cleanly()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_waiting_poll_is_answered_with_a_close_packet() {
-    let (app, gateway) = TestApp::with_gateway().await;
-    let auth = json!({"token": token("ann")}).to_string();
-    let polling = Polling::connect_with(&gateway.address, &auth).await;
-    let told = async {
-        let mut packets = Vec::new();
-        loop {
-            let answer = polling.get().await;
-            packets.extend(answer.body.split('\u{1e}').map(str::to_owned));
-            if answer.status != 200 || packets.iter().any(|packet| packet == "1") {
-                return packets;
-            }
-        }
-    };
-    let stop = async {
-        // Its first poll brought what there is; the stop finds the next one waiting, or comes just before it.
-        gateway.process.stop().await;
-    };
-    let (packets, ()) = tokio::join!(told, stop);
-    assert!(packets.iter().any(|packet| packet == "1"), "{packets:?}");
-    assert!(!packets.iter().any(|packet| packet.starts_with("41")), "{packets:?}");
-    app.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_sent_before_the_stop_is_carried_out() {
     let app = TestApp::new().await;
     let settings = [

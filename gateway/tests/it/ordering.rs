@@ -97,10 +97,10 @@ async fn queries_beyond_the_bound_of_a_socket_are_refused_and_the_others_answere
     ann.join("c").await;
     let lock = Lock::on(&app, "messages").await;
     let mut asked: Vec<Asked> = Vec::new();
-    for _ in 0..4 {
+    for _ in 0..2 {
         asked.push(ann.ask("message:history", json!({"conversationId": "c"})).await);
     }
-    blocked(&app.store, 4).await;
+    blocked(&app.store, 2).await;
     ann.refused("message:history", json!({"conversationId": "c"}), "overloaded").await;
     lock.release().await;
     for asked in asked {

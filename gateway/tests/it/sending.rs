@@ -7,7 +7,6 @@ use fred::{
     types::Value as Reply,
 };
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 
 use crate::{
     app::{Gateway, TestApp, eventually, id},

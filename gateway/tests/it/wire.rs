@@ -5,6 +5,7 @@
 mod app;
 pub mod client;
 mod kills;
+mod lane;
 mod readers;
 mod refusals;
 mod sessions;

@@ -127,7 +127,7 @@ fn fields(rule: &Inbound, command: CommandName, notation: &Notation, mistakes: &
             match (fields.iter_mut().find(|field| field.name == *name), section) {
                 (Some(field), "defaults") if !field.paths.is_empty() => field.default = value,
                 (None, "constants") => {
-                    fields.push(FieldRule { name: name.clone(), shape, paths: Vec::new(), default: value })
+                    fields.push(FieldRule { name: name.clone(), shape, paths: Vec::new(), default: value });
                 }
                 (Some(_), _) => mistakes.add(&key, format!("`{name}` comes from elsewhere already")),
                 (None, _) => mistakes.add_with_hint(

@@ -38,6 +38,8 @@ fn message() -> Message {
         version: Version::new(1, 5),
         created_rev: 5,
         created_at: Timestamp(1_769_851_800_007),
+        edited_at: Some(Timestamp(1_769_851_800_008)),
+        deleted_at: Some(Timestamp(1_769_851_800_009)),
         origin: None,
         body: MessageBody {
             id,
@@ -79,6 +81,8 @@ fn every_event() -> Vec<ClientEvent> {
     let cursor = Cursor { user: UserId::new("u1").unwrap(), delivered: Seq(3), read: Seq(2), origin: None };
     let envelopes = [
         (EventKind::MessageCreated, Event::MessageCreated(Box::new(message()))),
+        (EventKind::MessageEdited, Event::MessageEdited(Box::new(message()))),
+        (EventKind::MessageDeleted, Event::MessageDeleted(Box::new(message()))),
         (EventKind::ConversationCreated, Event::ConversationCreated(Box::new(whole))),
         (EventKind::ParticipantAdded, Event::ParticipantAdded(change.clone())),
         (EventKind::ParticipantRemoved, Event::ParticipantRemoved(change)),
@@ -156,7 +160,9 @@ fn every_reply_has_the_fields_that_templates_can_name() {
             CommandName::Ping => reply::ping(Timestamp(5)),
             CommandName::ConversationJoin => reply::joined(&conversation(), heads),
             CommandName::ConversationLeave => reply::left(&conversation()),
-            CommandName::MessageSend => reply::sent(&message()),
+            CommandName::MessageSend | CommandName::MessageEdit | CommandName::MessageDelete => {
+                reply::sent(&message())
+            }
             CommandName::MessageHistory => reply::history([&message()], true),
             CommandName::ReceiptDelivered
             | CommandName::ReceiptRead

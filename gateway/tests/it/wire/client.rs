@@ -51,12 +51,22 @@ pub struct Polling {
 }
 
 impl Polling {
-    /// Opens a session and joins the main namespace.
-    pub async fn connect(address: &str) -> Self {
+    /// Opens a session.
+    pub async fn open(address: &str) -> Self {
         let open = http(address, "GET", "/socket.io/?EIO=4&transport=polling", "", "").await;
         let sid = open.body.split('"').nth(3).expect("a session id").to_owned();
-        let client = Self { address: address.to_owned(), sid };
-        assert_eq!(client.post("40").await.body, "ok");
+        Self { address: address.to_owned(), sid }
+    }
+
+    /// Opens a session and joins the main namespace.
+    pub async fn connect(address: &str) -> Self {
+        Self::connect_with(address, "").await
+    }
+
+    /// Opens a session and joins the main namespace with this `auth`.
+    pub async fn connect_with(address: &str, auth: &str) -> Self {
+        let client = Self::open(address).await;
+        assert_eq!(client.post(&format!("40{auth}")).await.body, "ok");
         assert!(client.gets("40{").await);
         client
     }

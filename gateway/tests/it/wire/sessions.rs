@@ -26,21 +26,20 @@ async fn a_websocket_talks_and_its_end_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn the_handshake_is_kept_until_it_is_taken() {
+async fn the_handshake_is_kept_with_the_session() {
     let app = App::start(WireConfig { trusted_hops: 1, ..WireConfig::default() }).await;
     let headers = "Authorization: Bearer t0ken\r\nX-Forwarded-For: 9.9.9.9, 1.2.3.4\r\nCookie: a=b\r\nUser-Agent: test\r\n";
     let client =
         Ws::open(&app.address, "/socket.io/?EIO=4&transport=websocket&token=q", headers).await.unwrap();
     let client = client.joined().await;
     let wire = app.wire().await;
-    let handshake = wire.take_handshake().unwrap();
+    let handshake = wire.handshake();
     assert_eq!(handshake.authorization.as_deref(), Some("Bearer t0ken"));
     assert_eq!(handshake.cookies.as_deref(), Some("a=b"));
     assert_eq!(handshake.user_agent.as_deref(), Some("test"));
     assert_eq!(&*handshake.path, "/socket.io/");
     assert_eq!(&*handshake.query, "EIO=4&transport=websocket&token=q");
     assert_eq!(wire.address().unwrap().to_string(), "1.2.3.4");
-    assert!(wire.handshake().is_none());
     drop(client);
     app.has_no_session().await;
 }
@@ -126,7 +125,7 @@ async fn an_alias_is_served_like_the_first_path() {
     let app = App::start(WireConfig { paths, ..WireConfig::default() }).await;
     let client = Ws::open(&app.address, "/chat/ws/?EIO=4&transport=websocket", "").await.unwrap();
     let client = client.joined().await;
-    assert_eq!(&*app.wire().await.take_handshake().unwrap().path, "/chat/ws/");
+    assert_eq!(&*app.wire().await.handshake().path, "/chat/ws/");
     let open = http(&app.address, "GET", "/chat/ws?EIO=4&transport=polling", "", "").await;
     assert_eq!(open.status, 200);
     assert_eq!(http(&app.address, "GET", "/socket.iox/?EIO=4&transport=polling", "", "").await.status, 404);
