@@ -47,10 +47,7 @@ impl FromMessageParts<LocalAdapter> for TakeIn {
             return Ok(Self);
         };
         connected.session.open(|| SocketRef::from(socket.clone()));
-        let ack = match ack {
-            Some(id) => Some(Acknowledgement { id: *id, sender: ack_sender(socket, packet, ack) }),
-            None => None,
-        };
+        let ack = ack.map(|id| Acknowledgement { id, sender: ack_sender(socket, packet, ack) });
         let packet = match packet {
             Packet::Str(text, _binary) => text.to_string(),
             Packet::Bytes(_) => String::new(),

@@ -222,7 +222,7 @@ impl Wire {
             // The task that reads has itself woken when the stream takes more.
             self.reader.wake();
         }
-        self.moved(sent);
+        self.moved(&sent);
     }
 
     /// Nothing more will be sent to this socket.
@@ -288,8 +288,8 @@ impl Wire {
     }
 
     /// What lane and engine have written, or could not.
-    fn moved(&self, progress: io::Result<Progress>) {
-        let Ok(Progress { written, waiting, .. }) = progress else {
+    fn moved(&self, progress: &io::Result<Progress>) {
+        let Ok(Progress { written, waiting, .. }) = *progress else {
             self.kill(KillReason::Broken);
             return;
         };

@@ -51,7 +51,7 @@ impl AsyncRead for LaneStream {
         if !this.wire.reading(cx.waker()) {
             let (engine, flushed) = this.wire.lane.flush(cx);
             let freed = engine.is_ready() && flushed.as_ref().is_ok_and(|progress| progress.written > 0);
-            this.wire.moved(flushed);
+            this.wire.moved(&flushed);
             if freed {
                 this.wire.engine_may_write();
             }
@@ -74,7 +74,7 @@ impl AsyncWrite for LaneStream {
         let this = self.get_mut();
         if !this.wire.writing(cx.waker()) {
             let (taken, flushed) = this.wire.lane.take(cx, data);
-            this.wire.moved(flushed);
+            this.wire.moved(&flushed);
             if this.wire.killed().is_none() {
                 ready!(taken);
                 this.wire.handed_over(data.len());
@@ -91,7 +91,7 @@ impl AsyncWrite for LaneStream {
             return Poll::Ready(Ok(()));
         }
         let (engine, flushed) = this.wire.lane.flush(cx);
-        this.wire.moved(flushed);
+        this.wire.moved(&flushed);
         if engine.is_pending() && this.wire.killed().is_none() {
             return Poll::Pending;
         }
