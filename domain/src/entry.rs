@@ -111,17 +111,7 @@ impl Envelope {
         let event = match header.kind {
             EventKind::MessageCreated => {
                 let body: MessageBody = serde_json::from_str(body)?;
-                Event::MessageCreated(Box::new(Message {
-                    conversation: conversation.clone(),
-                    seq: header.seq,
-                    version: header.version,
-                    created_rev: header.version.rev,
-                    created_at: header.at,
-                    origin: header.origin.clone(),
-                    edited_at: None,
-                    deleted_at: None,
-                    body,
-                }))
+                Event::MessageCreated(Box::new(Message::created(conversation.clone(), &header, body)))
             }
             EventKind::MessageEdited => Event::MessageEdited(changed(&conversation, &header, body)?),
             EventKind::MessageDeleted => Event::MessageDeleted(changed(&conversation, &header, body)?),

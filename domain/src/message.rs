@@ -238,6 +238,21 @@ pub struct ChangedMessage {
 }
 
 impl Message {
+    /// The message that the event with this header created.
+    pub fn created(conversation: ConversationId, header: &Header, body: MessageBody) -> Self {
+        Self {
+            conversation,
+            seq: header.seq,
+            version: header.version,
+            created_rev: header.version.rev,
+            created_at: header.at,
+            edited_at: None,
+            deleted_at: None,
+            origin: header.origin.clone(),
+            body,
+        }
+    }
+
     /// The body of an event that changes the message to `body`.
     pub fn changed(&self, body: MessageBody) -> ChangedMessage {
         ChangedMessage {

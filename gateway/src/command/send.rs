@@ -11,7 +11,7 @@ use parlance_domain::{
     command::SendMessage,
     entry::Header,
     event::EventKind,
-    id::{ClientId, ConversationId, MessageId},
+    id::{ClientId, MessageId},
     message::{Message, MessageBody},
     rejection::Rejection,
 };
@@ -53,7 +53,7 @@ async fn place(app: &App, actor: &Actor, send: SendMessage) -> Result<(Message, 
     let (appended, written) = append::authorized(app, actor, &append).await?;
     let message = match appended {
         Appended::Before { mark, header } => first(app, &append, &mark, &header).await?,
-        Appended::Now(header) => message(append.conversation, &header, body),
+        Appended::Now(header) => Message::created(append.conversation, &header, body),
         Appended::Reauthorize(_) | Appended::Stale | Appended::Overloaded => {
             return Err(internal("an append ended without a place"));
         }
@@ -64,20 +64,6 @@ async fn place(app: &App, actor: &Actor, send: SendMessage) -> Result<(Message, 
 /// Even a message without a `client_id` is recognised when only the answer of Redis was lost.
 fn own_client_id(id: MessageId) -> Result<ClientId, Rejection> {
     ClientId::new(id.to_string()).map_err(|error| failed("name a message", &error))
-}
-
-fn message(conversation: ConversationId, header: &Header, body: MessageBody) -> Message {
-    Message {
-        conversation,
-        seq: header.seq,
-        version: header.version,
-        created_rev: header.version.rev,
-        created_at: header.at,
-        origin: header.origin.clone(),
-        edited_at: None,
-        deleted_at: None,
-        body,
-    }
 }
 
 /// The message that a repeated command made the first time: in the hot log while it is new, then in Postgres.

@@ -53,7 +53,6 @@ struct Inbox {
 pub struct Received {
     pub name: String,
     pub payload: Value,
-    pub at: Instant,
     taken: bool,
 }
 
@@ -283,12 +282,7 @@ impl Inbox {
             "2" => {
                 let payload = payload();
                 let name = payload[0].as_str().unwrap().to_owned();
-                self.events.push(Received {
-                    name,
-                    payload: payload[1].clone(),
-                    at: Instant::now(),
-                    taken: false,
-                });
+                self.events.push(Received { name, payload: payload[1].clone(), taken: false });
             }
             "3" => {
                 let ack = ack.parse().unwrap();

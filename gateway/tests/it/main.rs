@@ -1,5 +1,13 @@
 //! Tests of the gateway against what it talks to.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests fail by panicking"
+)]
+
 mod app;
 mod client;
 #[path = "../../../store/tests/it/database.rs"]
