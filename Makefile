@@ -44,6 +44,11 @@ test-e2e: ## The end-to-end tests: real Socket.IO clients against real processes
 	@$(LOCAL)/install.sh linker redis postgres nginx node
 	@$(LOCAL)/with-databases.sh $(MAKE) --no-print-directory e2e-tests
 
+.PHONY: bench
+bench: ## What a delivery costs, with the lane and without it; takes minutes and a release build
+	@$(LOCAL)/install.sh linker redis postgres
+	@$(LOCAL)/with-databases.sh $(CARGO) bench --locked -p parlance-gateway --bench delivery
+
 .PHONY: check
 check: check-linker check-format check-lints check-docs check-dependencies check-scripts ## Formatting, lints, documentation, dependencies, scripts
 

@@ -1,5 +1,5 @@
 //! What a delivery costs a gateway: CPU a delivered message, latency, and memory an idle socket, with the lane past the
-//! Socket.IO engine and without it. `make bench` runs it; `docs/benchmarks.md` has its figures.
+//! Socket.IO engine and without it. `make bench` runs it and prints the figures of both ways, and their ratios.
 //!
 //! The gateway is the release binary in a process of its own; clients are bare sockets, so that they cost little. The
 //! two ways are measured by turns, so that what else happens on the machine meets both. Nothing here passes or fails.
