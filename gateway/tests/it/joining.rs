@@ -328,3 +328,47 @@ async fn sockets_that_vanish_leave_no_subscription_behind() {
     assert_eq!(gateway.metric("parlance_connections{dialect=\"native\"}").await, 0.0);
     app.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_join_that_meets_the_removal_does_not_outlive_it() {
+    let (app, here, there) = TestApp::with_two_gateways().await;
+    let ann = Client::connect(&there, "ann").await;
+    let eve = Client::connect(&here, "eve").await;
+    for n in 0..40 {
+        let conversation = format!("c{n}");
+        app.conversation(&there, &conversation, &["ann", "eve"]).await;
+        if n % 2 == 0 {
+            // So that the gateway hears the conversation already, and remembers who is in it.
+            eve.join(&conversation).await;
+            eve.leave(&conversation).await;
+        }
+        let join = async {
+            let mut joined = false;
+            for _ in 0..5 {
+                joined = eve.call("conversation:join", json!({"conversationId": conversation})).await["ok"]
+                    == true;
+            }
+            joined
+        };
+        let (joined, ()) = tokio::join!(join, there.remove(&conversation, "eve"));
+        if joined {
+            eventually("she is put out", async || {
+                eve.events("conversation:left")
+                    .iter()
+                    .any(|left| left["conversationId"] == conversation)
+                    .then_some(())
+            })
+            .await;
+        }
+        ann.send(&conversation, "now we are alone").await;
+    }
+    // What is said in another conversation comes after whatever came of these.
+    app.conversation(&there, "last", &["ann", "eve"]).await;
+    eve.join("last").await;
+    ann.send("last", "hello").await;
+    eve.event("message:created").await;
+    eve.ping().await;
+    let got = eve.events("message:created");
+    assert_eq!(got.len(), 1, "{got:?}");
+    app.end().await;
+}

@@ -83,16 +83,24 @@ impl Proxy {
 
     /// Ends the connections that subscribe; new ones are let through.
     pub fn break_subscriber(&self) {
-        let subscribers = self.subscribers();
-        assert!(!subscribers.is_empty(), "somebody subscribes");
-        subscribers.iter().for_each(|connection| connection.end.cancel());
+        assert!(!self.subscribers().is_empty(), "somebody subscribes");
+        self.break_if_it_subscribes();
+    }
+
+    /// The same where there may be none.
+    pub fn break_if_it_subscribes(&self) {
+        self.subscribers().iter().for_each(|connection| connection.end.cancel());
     }
 
     /// Throws away what the subscribing connections of now are told, until [`Proxy::hear`].
     pub fn deafen_subscriber(&self) {
-        let subscribers = self.subscribers();
-        assert!(!subscribers.is_empty(), "somebody subscribes");
-        subscribers.iter().for_each(|connection| connection.is_deaf.store(true, Ordering::SeqCst));
+        assert!(!self.subscribers().is_empty(), "somebody subscribes");
+        self.deafen_if_it_subscribes();
+    }
+
+    /// The same where there may be none.
+    pub fn deafen_if_it_subscribes(&self) {
+        self.subscribers().iter().for_each(|connection| connection.is_deaf.store(true, Ordering::SeqCst));
     }
 
     /// Waits until this was thrown away.
