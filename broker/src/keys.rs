@@ -10,15 +10,18 @@
 //! | `{tag}:persisted` | string: all ingest ids below it are in Postgres | owned by the worker |
 //! | `{tag}:unsettled` | sorted set: conversations whose keys do not expire yet | the worker removes members |
 //! | `{tag}:once:…` | string: the first reply to a command with a client id | 10 min |
-//! | `{tag}:obj:<message id>` | hash: `conv seq sender epoch rev` | 1 h after it is persisted |
+//! | `{tag}:obj:<message or call id>` | hash: `conv seq sender epoch rev` | 1 h after it is persisted |
 //! | `{tag}:replica-mark` | string: written for replicas to confirm | 1 min |
 //! | `layout` | string: the partitions, as the first process recorded them | for good |
 //!
-//! Channels: `{tag}:conv:<id>` and `{tag}:probe`. Every name starts with the configured prefix.
+//! Channels: `{tag}:conv:<id>`, `{tag}:user:<id>` and `{tag}:probe`. Every name starts with the configured prefix.
 
-use parlance_domain::id::{ClientId, ConversationId, MessageId, UserId};
+use parlance_domain::id::{ClientId, ConversationId, UserId};
 
-use crate::partition::{Partition, Partitions};
+use crate::{
+    objects::ObjectId,
+    partition::{Partition, Partitions},
+};
 
 /// Makes the names of keys and channels.
 #[derive(Debug, Clone)]
@@ -72,6 +75,17 @@ impl Keys {
         rest.strip_prefix("conv:")
     }
 
+    /// A user's channel.
+    pub fn user_channel(&self, id: &UserId) -> String {
+        self.of(self.partitions.of(id.as_str()), &format!("user:{id}"))
+    }
+
+    /// The user whose channel this is.
+    pub fn user_of<'a>(&self, channel: &'a str) -> Option<&'a str> {
+        let (_tag, rest) = channel.strip_prefix(&*self.prefix)?.strip_prefix('{')?.split_once("}:")?;
+        rest.strip_prefix("user:")
+    }
+
     /// The channel on which a partition's subscription is probed.
     pub fn probe(&self, partition: Partition) -> String {
         self.of(partition, "probe")
@@ -117,8 +131,9 @@ impl Keys {
         self.of(partition, "replica-mark")
     }
 
-    /// The object of a message; `None` when the id carries a partition that there is not.
-    pub fn object(&self, id: MessageId) -> Option<String> {
+    /// The object of a message or a call; `None` when the id carries a partition that there is not.
+    pub fn object(&self, id: impl Into<ObjectId>) -> Option<String> {
+        let id = id.into();
         Some(self.of(self.partitions.get(id.partition())?, &format!("obj:{id}")))
     }
 

@@ -1,7 +1,11 @@
 //! Publishing what has no place in a conversation's order: for those who are there now.
 
 use fred::interfaces::PubsubInterface;
-use parlance_domain::{entry::Header, id::ConversationId};
+use parlance_domain::{
+    entry::Header,
+    id::{ConversationId, UserId},
+    user_event::UserEvent,
+};
 
 use crate::{broker::Broker, error::BrokerError};
 
@@ -12,6 +16,16 @@ impl Broker {
     /// When Redis is away.
     pub async fn publish(&self, id: &ConversationId, header: &Header, body: &str) -> Result<(), BrokerError> {
         let _: i64 = self.client().spublish(self.keys().channel(id), format!("{header}\n{body}")).await?;
+        Ok(())
+    }
+
+    /// Publishes an event on a user's channel, for all sockets of the user that are connected now.
+    ///
+    /// # Errors
+    /// When Redis is away.
+    pub async fn publish_to_user(&self, user: &UserId, event: &UserEvent) -> Result<(), BrokerError> {
+        let text = serde_json::to_string(event).map_err(|error| BrokerError::Unexpected(error.to_string()))?;
+        let _: i64 = self.client().spublish(self.keys().user_channel(user), text).await?;
         Ok(())
     }
 }

@@ -6,116 +6,45 @@
 use serde_json::{Map, Value};
 
 use crate::{
-    id::{ClientId, ConversationId, MessageId},
-    message::{Attachments, Content, MessageType, Metadata},
-    receipt::{MAX_RECEIPT_MESSAGES, ReceiptKind, ReceiptTarget},
+    id::{CallId, ConversationId, MessageId, UserId},
+    message::Content,
+    reaction::ReactionChange,
+    receipt::ReceiptKind,
     rejection::Rejection,
-    version::Seq,
 };
 
+mod conversation;
 mod fields;
+mod message;
+mod name;
+mod receipt;
+mod social;
 
+pub use conversation::{
+    AddParticipant, CreateConversation, ListConversations, ListParticipants, MAX_LIST_LIMIT, MAX_RESUMED,
+    Resume, UpdateConversation,
+};
 pub use fields::Fields;
+pub use message::{DEFAULT_HISTORY_LIMIT, History, MAX_HISTORY_LIMIT, Order, Page, SendMessage};
+pub use name::CommandName;
+pub use receipt::Receipt;
+pub use social::{
+    EmitEvent, ListNotifications, MAX_NOTIFICATION_LIMIT, MAX_NOTIFICATIONS_A_COMMAND, Notify, React,
+    ReadNotifications, Recipients, SignalCall, StartCall,
+};
 
-/// The most messages that one page of history has.
-pub const MAX_HISTORY_LIMIT: u64 = 200;
-/// How many messages a page has when the client does not say.
-pub const DEFAULT_HISTORY_LIMIT: u64 = 50;
 /// The largest payload that `echo` returns, in bytes of its JSON.
 pub const MAX_ECHO_BYTES: usize = 64 * 1024;
-
-/// The commands that a socket can ask for, by their canonical names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum CommandName {
-    /// See [`Command::Echo`].
-    Echo,
-    /// See [`Command::Ping`].
-    Ping,
-    /// See [`Command::Join`].
-    ConversationJoin,
-    /// See [`Command::Leave`].
-    ConversationLeave,
-    /// See [`Command::Send`].
-    MessageSend,
-    /// See [`Command::Edit`].
-    MessageEdit,
-    /// See [`Command::Delete`].
-    MessageDelete,
-    /// See [`Command::History`].
-    MessageHistory,
-    /// See [`Command::Receipt`].
-    ReceiptDelivered,
-    /// See [`Command::Receipt`].
-    ReceiptRead,
-    /// See [`Command::Typing`].
-    TypingStart,
-    /// See [`Command::Typing`].
-    TypingStop,
-}
-
-impl CommandName {
-    /// Every command, in the order of the documentation.
-    pub const ALL: &[CommandName] = &[
-        CommandName::Echo,
-        CommandName::Ping,
-        CommandName::ConversationJoin,
-        CommandName::ConversationLeave,
-        CommandName::MessageSend,
-        CommandName::MessageEdit,
-        CommandName::MessageDelete,
-        CommandName::MessageHistory,
-        CommandName::ReceiptDelivered,
-        CommandName::ReceiptRead,
-        CommandName::TypingStart,
-        CommandName::TypingStop,
-    ];
-
-    /// The canonical name, as dialect files write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            CommandName::Echo => "echo",
-            CommandName::Ping => "ping",
-            CommandName::ConversationJoin => "conversation.join",
-            CommandName::ConversationLeave => "conversation.leave",
-            CommandName::MessageSend => "message.send",
-            CommandName::MessageEdit => "message.edit",
-            CommandName::MessageDelete => "message.delete",
-            CommandName::MessageHistory => "message.history",
-            CommandName::ReceiptDelivered => "receipt.delivered",
-            CommandName::ReceiptRead => "receipt.read",
-            CommandName::TypingStart => "typing.start",
-            CommandName::TypingStop => "typing.stop",
-        }
-    }
-
-    /// The command with this canonical name.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|name| name.as_str() == word)
-    }
-
-    /// The names of the fields that the command reads.
-    pub fn fields(self) -> &'static [&'static str] {
-        match self {
-            CommandName::Echo => &["payload"],
-            CommandName::Ping => &[],
-            CommandName::ConversationJoin
-            | CommandName::ConversationLeave
-            | CommandName::TypingStart
-            | CommandName::TypingStop => &["conversation"],
-            CommandName::MessageSend => {
-                &["conversation", "content", "type", "client_id", "reply_to", "attachments", "metadata"]
-            }
-            CommandName::MessageEdit => &["message", "content"],
-            CommandName::MessageDelete => &["message"],
-            CommandName::MessageHistory => &["conversation", "before", "after", "limit"],
-            CommandName::ReceiptDelivered | CommandName::ReceiptRead => &["conversation", "seq", "messages"],
-        }
-    }
-}
+/// The longest token that `session.authenticate` takes, in bytes.
+pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 
 /// A checked command of a socket or a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
+    /// Let the session last as long as this token.
+    Authenticate(String),
+    /// Join conversations again, and get what was missed.
+    Resume(Resume),
     /// Answer with the same.
     Echo(Value),
     /// Answer with the time.
@@ -124,70 +53,58 @@ pub enum Command {
     Join(ConversationId),
     /// Get them no longer.
     Leave(ConversationId),
+    /// Read what is known of a conversation.
+    ConversationGet(ConversationId),
+    /// Read a user's conversations.
+    ConversationList(ListConversations),
+    /// Make a conversation.
+    ConversationCreate(Box<CreateConversation>),
+    /// Change a conversation.
+    ConversationUpdate(Box<UpdateConversation>),
+    /// Delete a conversation and everything in it.
+    ConversationDelete(ConversationId),
+    /// Read who takes part.
+    ParticipantList(ListParticipants),
+    /// Make somebody take part, or be something else there.
+    ParticipantAdd(AddParticipant),
+    /// Make somebody take part no longer.
+    ParticipantRemove(ConversationId, UserId),
     /// Say something.
     Send(Box<SendMessage>),
     /// Change the content of a message.
     Edit(MessageId, Content),
     /// Take a message back.
     Delete(MessageId),
+    /// Read a message.
+    MessageGet(MessageId),
     /// Read a page of what was said.
     History(History),
+    /// Change one's reaction to a message.
+    React(React),
     /// Move a cursor.
     Receipt(Receipt),
     /// Tell the others that the user writes, or stopped writing.
     Typing(ConversationId, TypingState),
-}
-
-/// `message.send`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SendMessage {
-    /// Where.
-    pub conversation: ConversationId,
-    /// The text.
-    pub content: Content,
-    /// What kind of content.
-    pub kind: MessageType,
-    /// What the client calls this command; the same again is the same message.
-    pub client_id: Option<ClientId>,
-    /// The message that this one answers.
-    pub reply_to: Option<MessageId>,
-    /// The files it names.
-    pub attachments: Attachments,
-    /// The application's own fields.
-    pub metadata: Metadata,
-}
-
-/// `message.history`: a page, in the order of the conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct History {
-    /// Of which conversation.
-    pub conversation: ConversationId,
-    /// Which end of it.
-    pub page: Page,
-    /// At most this many, 1 to [`MAX_HISTORY_LIMIT`].
-    pub limit: u64,
-}
-
-/// Where a page of history lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Page {
-    /// The newest messages.
-    Newest,
-    /// Those right before this place.
-    Before(Seq),
-    /// Those right after this place.
-    After(Seq),
-}
-
-/// `receipt.delivered` and `receipt.read`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
-    /// Which cursor.
-    pub kind: ReceiptKind,
-    /// Of which conversation; when it is left out, that of the messages.
-    pub conversation: Option<ConversationId>,
-    /// How far.
-    pub target: ReceiptTarget,
+    /// Ring.
+    CallStart(StartCall),
+    /// Join a call.
+    CallAnswer(CallId),
+    /// End a call, or decline it.
+    CallEnd(CallId),
+    /// Tell others in a call something.
+    CallSignal(SignalCall),
+    /// Read what is known of a call.
+    CallGet(CallId),
+    /// Read one's notifications.
+    NotificationList(ListNotifications),
+    /// Mark notifications as read.
+    NotificationRead(ReadNotifications),
+    /// Notify a user.
+    Notify(Box<Notify>),
+    /// Hand a backend's event on.
+    Emit(Box<EmitEvent>),
+    /// Disconnect all sockets of a user.
+    Disconnect(UserId),
 }
 
 /// Whether somebody writes.
@@ -206,99 +123,129 @@ impl Command {
     /// The first thing that does not fit, as the client should read it.
     pub fn parse(name: CommandName, fields: Map<String, Value>) -> Result<Self, Rejection> {
         let mut fields = Fields::new(fields);
+        let fields = &mut fields;
         Ok(match name {
-            CommandName::Echo => {
-                let payload = fields.take("payload").unwrap_or(Value::Null);
-                if payload.to_string().len() > MAX_ECHO_BYTES {
-                    return Err(Rejection::invalid("payload", "takes more than 64 KiB"));
-                }
-                Command::Echo(payload)
-            }
+            CommandName::SessionAuthenticate => Command::Authenticate(token(fields)?),
+            CommandName::SessionResume => Command::Resume(Resume::parse(fields)?),
+            CommandName::Echo => Command::Echo(echo(fields)?),
             CommandName::Ping => Command::Ping,
             CommandName::ConversationJoin => Command::Join(fields.required("conversation")?),
             CommandName::ConversationLeave => Command::Leave(fields.required("conversation")?),
-            CommandName::MessageSend => Command::Send(Box::new(SendMessage::parse(&mut fields)?)),
-            CommandName::MessageEdit => {
-                let message = fields.required("message")?;
-                Command::Edit(message, content(&mut fields)?)
+            CommandName::ConversationGet => Command::ConversationGet(fields.required("conversation")?),
+            CommandName::ConversationList => Command::ConversationList(ListConversations::parse(fields)?),
+            CommandName::ConversationCreate => {
+                Command::ConversationCreate(Box::new(CreateConversation::parse(fields)?))
             }
+            CommandName::ConversationUpdate => {
+                Command::ConversationUpdate(Box::new(UpdateConversation::parse(fields)?))
+            }
+            CommandName::ConversationDelete => Command::ConversationDelete(fields.required("conversation")?),
+            CommandName::ParticipantList => Command::ParticipantList(ListParticipants::parse(fields)?),
+            CommandName::ParticipantAdd => Command::ParticipantAdd(AddParticipant::parse(fields)?),
+            CommandName::ParticipantRemove => {
+                Command::ParticipantRemove(fields.required("conversation")?, fields.required("user")?)
+            }
+            CommandName::MessageSend => Command::Send(Box::new(SendMessage::parse(fields)?)),
+            CommandName::MessageEdit => Command::Edit(fields.required("message")?, message::content(fields)?),
             CommandName::MessageDelete => Command::Delete(fields.required("message")?),
-            CommandName::MessageHistory => Command::History(History::parse(&mut fields)?),
+            CommandName::MessageGet => Command::MessageGet(fields.required("message")?),
+            CommandName::MessageHistory => Command::History(History::parse(fields)?),
+            CommandName::ReactionToggle => Command::React(React::parse(ReactionChange::Toggle, fields)?),
+            CommandName::ReactionAdd => Command::React(React::parse(ReactionChange::Add, fields)?),
+            CommandName::ReactionRemove => Command::React(React::parse(ReactionChange::Remove, fields)?),
             CommandName::ReceiptDelivered => {
-                Command::Receipt(Receipt::parse(ReceiptKind::Delivered, &mut fields)?)
+                Command::Receipt(Receipt::parse(ReceiptKind::Delivered, fields)?)
             }
-            CommandName::ReceiptRead => Command::Receipt(Receipt::parse(ReceiptKind::Read, &mut fields)?),
+            CommandName::ReceiptRead => Command::Receipt(Receipt::parse(ReceiptKind::Read, fields)?),
             CommandName::TypingStart => {
                 Command::Typing(fields.required("conversation")?, TypingState::Started)
             }
             CommandName::TypingStop => {
                 Command::Typing(fields.required("conversation")?, TypingState::Stopped)
             }
+            CommandName::CallStart => Command::CallStart(StartCall::parse(fields)?),
+            CommandName::CallAnswer => Command::CallAnswer(fields.required("call")?),
+            CommandName::CallEnd => Command::CallEnd(fields.required("call")?),
+            CommandName::CallSignal => Command::CallSignal(SignalCall::parse(fields)?),
+            CommandName::CallGet => Command::CallGet(fields.required("call")?),
+            CommandName::NotificationList => Command::NotificationList(ListNotifications::parse(fields)?),
+            CommandName::NotificationRead => Command::NotificationRead(ReadNotifications::parse(fields)?),
+            CommandName::NotificationSend => Command::Notify(Box::new(Notify::parse(fields)?)),
+            CommandName::CustomEmit => Command::Emit(Box::new(EmitEvent::parse(fields)?)),
+            CommandName::UserDisconnect => Command::Disconnect(fields.required("user")?),
         })
     }
-}
 
-fn content(fields: &mut Fields) -> Result<Content, Rejection> {
-    Content::new(fields.text("content")?.ok_or_else(|| Rejection::invalid("content", "is missing"))?)
-}
-
-impl SendMessage {
-    fn parse(fields: &mut Fields) -> Result<Self, Rejection> {
-        let conversation = fields.required("conversation")?;
-        let content = content(fields)?;
-        let kind = fields.text("type")?.map(|word| MessageType::new(&word)).transpose()?.unwrap_or_default();
-        Ok(Self {
-            conversation,
-            content,
-            kind,
-            client_id: fields.optional("client_id")?,
-            reply_to: fields.optional("reply_to")?,
-            attachments: Attachments::new(fields.list("attachments")?.unwrap_or_default())?,
-            metadata: Metadata::new(fields.object("metadata")?.unwrap_or_default())?,
-        })
-    }
-}
-
-impl History {
-    fn parse(fields: &mut Fields) -> Result<Self, Rejection> {
-        let conversation = fields.required("conversation")?;
-        let page = match (fields.number("before")?, fields.number("after")?) {
-            (None, None) => Page::Newest,
-            (Some(before), None) => Page::Before(Seq(before)),
-            (None, Some(after)) => Page::After(Seq(after)),
-            (Some(_), Some(_)) => return Err(Rejection::invalid("before", "and after exclude each other")),
-        };
-        let limit = fields.number("limit")?.unwrap_or(DEFAULT_HISTORY_LIMIT);
-        if !(1..=MAX_HISTORY_LIMIT).contains(&limit) {
-            return Err(Rejection::invalid("limit", "is not between 1 and 200"));
+    /// The command's canonical name.
+    pub fn name(&self) -> CommandName {
+        match self {
+            Command::Authenticate(_) => CommandName::SessionAuthenticate,
+            Command::Resume(_) => CommandName::SessionResume,
+            Command::Echo(_) => CommandName::Echo,
+            Command::Ping => CommandName::Ping,
+            Command::Join(_) => CommandName::ConversationJoin,
+            Command::Leave(_) => CommandName::ConversationLeave,
+            Command::ConversationGet(_) => CommandName::ConversationGet,
+            Command::ConversationList(_) => CommandName::ConversationList,
+            Command::ConversationCreate(_) => CommandName::ConversationCreate,
+            Command::ConversationUpdate(_) => CommandName::ConversationUpdate,
+            Command::ConversationDelete(_) => CommandName::ConversationDelete,
+            Command::ParticipantList(_) => CommandName::ParticipantList,
+            Command::ParticipantAdd(_) => CommandName::ParticipantAdd,
+            Command::ParticipantRemove(..) => CommandName::ParticipantRemove,
+            Command::Send(_) => CommandName::MessageSend,
+            Command::Edit(..) => CommandName::MessageEdit,
+            Command::Delete(_) => CommandName::MessageDelete,
+            Command::MessageGet(_) => CommandName::MessageGet,
+            Command::History(_) => CommandName::MessageHistory,
+            Command::React(React { change, .. }) => match change {
+                ReactionChange::Toggle => CommandName::ReactionToggle,
+                ReactionChange::Add => CommandName::ReactionAdd,
+                ReactionChange::Remove => CommandName::ReactionRemove,
+            },
+            Command::Receipt(Receipt { kind, .. }) => match kind {
+                ReceiptKind::Delivered => CommandName::ReceiptDelivered,
+                ReceiptKind::Read => CommandName::ReceiptRead,
+            },
+            Command::Typing(_, TypingState::Started) => CommandName::TypingStart,
+            Command::Typing(_, TypingState::Stopped) => CommandName::TypingStop,
+            Command::CallStart(_) => CommandName::CallStart,
+            Command::CallAnswer(_) => CommandName::CallAnswer,
+            Command::CallEnd(_) => CommandName::CallEnd,
+            Command::CallSignal(_) => CommandName::CallSignal,
+            Command::CallGet(_) => CommandName::CallGet,
+            Command::NotificationList(_) => CommandName::NotificationList,
+            Command::NotificationRead(_) => CommandName::NotificationRead,
+            Command::Notify(_) => CommandName::NotificationSend,
+            Command::Emit(_) => CommandName::CustomEmit,
+            Command::Disconnect(_) => CommandName::UserDisconnect,
         }
-        Ok(Self { conversation, page, limit })
     }
 }
 
-impl Receipt {
-    fn parse(kind: ReceiptKind, fields: &mut Fields) -> Result<Self, Rejection> {
-        let conversation: Option<ConversationId> = fields.optional("conversation")?;
-        let target = match (fields.number("seq")?, fields.list("messages")?) {
-            (Some(seq), None) if conversation.is_some() => ReceiptTarget::Seq(Seq(seq)),
-            (None, Some(ids)) => ReceiptTarget::Messages(message_ids(ids)?),
-            (Some(_), None) => return Err(Rejection::invalid("conversation", "is missing")),
-            (None, None) => return Err(Rejection::invalid("messages", "or seq is missing")),
-            (Some(_), Some(_)) => return Err(Rejection::invalid("messages", "and seq exclude each other")),
-        };
-        Ok(Self { kind, conversation, target })
+fn echo(fields: &mut Fields) -> Result<Value, Rejection> {
+    let payload = fields.take("payload").unwrap_or(Value::Null);
+    if payload.to_string().len() > MAX_ECHO_BYTES {
+        return Err(Rejection::invalid("payload", "takes more than 64 KiB"));
     }
+    Ok(payload)
 }
 
-fn message_ids(items: Vec<Value>) -> Result<Vec<MessageId>, Rejection> {
-    if items.is_empty() || items.len() > MAX_RECEIPT_MESSAGES {
-        return Err(Rejection::invalid("messages", "are not 1 to 500 ids"));
+fn token(fields: &mut Fields) -> Result<String, Rejection> {
+    let token = fields.text("token")?.ok_or_else(|| Rejection::invalid("token", "is missing"))?;
+    if token.len() > MAX_TOKEN_BYTES {
+        return Err(Rejection::invalid("token", "is longer than 16 KiB"));
     }
-    let id = |item: Value| match item {
-        Value::String(text) => text.parse().map_err(|problem| Rejection::invalid("messages", problem)),
-        _ => Err(Rejection::invalid("messages", "has something that is no text")),
-    };
-    items.into_iter().map(id).collect()
+    Ok(token)
+}
+
+/// The field `limit`, at most `most`.
+fn limit(fields: &mut Fields, default: u64, most: u64) -> Result<u64, Rejection> {
+    let limit = fields.number("limit")?.unwrap_or(default);
+    if !(1..=most).contains(&limit) {
+        return Err(Rejection::invalid("limit", format!("is not between 1 and {most}")));
+    }
+    Ok(limit)
 }
 
 #[cfg(test)]

@@ -59,6 +59,9 @@ pub struct Conversation {
     pub participants: Vec<UserId>,
     /// When it was made, in unix milliseconds where it travels inside Redis.
     pub created_at_ms: i64,
+    /// When its title or fields were last changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub updated_at_ms: Option<i64>,
 }
 
 impl Conversation {
@@ -70,6 +73,7 @@ impl Conversation {
             "metadata": self.metadata,
             "participants": self.participants,
             "createdAt": Timestamp(self.created_at_ms),
+            "updatedAt": self.updated_at_ms.map(Timestamp),
         })
     }
 }
@@ -81,4 +85,47 @@ impl Conversation {
 pub struct ParticipantChange {
     /// Who.
     pub participant: Profile,
+    /// As what.
+    #[serde(default)]
+    pub role: ParticipantRole,
+}
+
+/// What is left of a conversation that was deleted: who has to hear of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletedConversation {
+    /// Who took part.
+    pub participants: Vec<UserId>,
+}
+
+/// The longest role of a participant, in bytes.
+pub const MAX_ROLE_BYTES: usize = 64;
+
+/// What a participant is in a conversation: `member`, or the application's own word.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ParticipantRole(String);
+
+impl ParticipantRole {
+    /// Takes a word of letters, digits, `_`, `-`, `.` and `:`.
+    ///
+    /// # Errors
+    /// `invalid_payload`.
+    pub fn new(word: &str) -> Result<Self, Rejection> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | ':');
+        if word.is_empty() || word.len() > MAX_ROLE_BYTES || !word.chars().all(allowed) {
+            return Err(Rejection::invalid("role", "is no word of at most 64 letters, digits, _ - . :"));
+        }
+        Ok(Self(word.to_owned()))
+    }
+
+    /// The word.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for ParticipantRole {
+    fn default() -> Self {
+        Self("member".to_owned())
+    }
 }

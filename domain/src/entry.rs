@@ -13,10 +13,13 @@
 use std::fmt;
 
 use crate::{
-    conversation::{Conversation, ParticipantChange},
+    call::{Call, CallBody},
+    conversation::{Conversation, DeletedConversation, ParticipantChange},
+    custom::CustomEvent,
     event::{Event, EventKind, Typing},
     id::{ConversationId, SessionId},
     message::{ChangedMessage, Message, MessageBody},
+    reaction::ReactionUpdate,
     receipt::Cursor,
     time::Timestamp,
     version::{Seq, Version},
@@ -118,12 +121,25 @@ impl Envelope {
             EventKind::ConversationCreated => {
                 Event::ConversationCreated(Box::new(serde_json::from_str::<Conversation>(body)?))
             }
+            EventKind::ConversationUpdated => {
+                Event::ConversationUpdated(Box::new(serde_json::from_str::<Conversation>(body)?))
+            }
+            EventKind::ConversationDeleted => {
+                Event::ConversationDeleted(serde_json::from_str::<DeletedConversation>(body)?)
+            }
             EventKind::ParticipantAdded => {
                 Event::ParticipantAdded(serde_json::from_str::<ParticipantChange>(body)?)
             }
             EventKind::ParticipantRemoved => {
                 Event::ParticipantRemoved(serde_json::from_str::<ParticipantChange>(body)?)
             }
+            EventKind::ReactionUpdated => {
+                Event::ReactionUpdated(Box::new(serde_json::from_str::<ReactionUpdate>(body)?))
+            }
+            EventKind::CallStarted => Event::CallStarted(call(&conversation, &header, body)?),
+            EventKind::CallAnswered => Event::CallAnswered(call(&conversation, &header, body)?),
+            EventKind::CallEnded => Event::CallEnded(call(&conversation, &header, body)?),
+            EventKind::Custom => Event::Custom(serde_json::from_str::<CustomEvent>(body)?),
             EventKind::Receipts => Event::Receipts(serde_json::from_str::<Vec<Cursor>>(body)?),
             EventKind::TypingStarted => Event::TypingStarted(serde_json::from_str::<Typing>(body)?),
             EventKind::TypingStopped => Event::TypingStopped(serde_json::from_str::<Typing>(body)?),
@@ -145,6 +161,11 @@ impl Envelope {
 fn changed(conversation: &ConversationId, header: &Header, body: &str) -> Result<Box<Message>, EntryError> {
     let changed: ChangedMessage = serde_json::from_str(body)?;
     Ok(Box::new(Message::after(conversation.clone(), header, changed)))
+}
+
+fn call(conversation: &ConversationId, header: &Header, body: &str) -> Result<Box<Call>, EntryError> {
+    let call: CallBody = serde_json::from_str(body)?;
+    Ok(Box::new(Call::after(conversation.clone(), header, call)))
 }
 
 #[cfg(test)]

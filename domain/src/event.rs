@@ -8,8 +8,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    conversation::{Conversation, ParticipantChange},
+    call::Call,
+    conversation::{Conversation, DeletedConversation, ParticipantChange},
+    custom::CustomEvent,
     message::Message,
+    reaction::ReactionUpdate,
     receipt::Cursor,
     user::Profile,
 };
@@ -25,10 +28,24 @@ pub enum EventKind {
     MessageDeleted,
     /// The conversation was made.
     ConversationCreated,
+    /// Its title or its fields were changed.
+    ConversationUpdated,
+    /// It was deleted, with everything in it.
+    ConversationDeleted,
     /// Somebody takes part from now on.
     ParticipantAdded,
     /// Somebody takes part no longer.
     ParticipantRemoved,
+    /// A reaction to a message came or went.
+    ReactionUpdated,
+    /// Somebody rings.
+    CallStarted,
+    /// Somebody joined a call.
+    CallAnswered,
+    /// A call is over.
+    CallEnded,
+    /// A backend's own event, for those who are there.
+    Custom,
     /// Cursors moved: one a user, gathered over an interval.
     Receipts,
     /// Somebody writes.
@@ -44,8 +61,15 @@ impl EventKind {
         EventKind::MessageEdited,
         EventKind::MessageDeleted,
         EventKind::ConversationCreated,
+        EventKind::ConversationUpdated,
+        EventKind::ConversationDeleted,
         EventKind::ParticipantAdded,
         EventKind::ParticipantRemoved,
+        EventKind::ReactionUpdated,
+        EventKind::CallStarted,
+        EventKind::CallAnswered,
+        EventKind::CallEnded,
+        EventKind::Custom,
         EventKind::Receipts,
         EventKind::TypingStarted,
         EventKind::TypingStopped,
@@ -58,8 +82,15 @@ impl EventKind {
             EventKind::MessageEdited => "message.edited",
             EventKind::MessageDeleted => "message.deleted",
             EventKind::ConversationCreated => "conversation.created",
+            EventKind::ConversationUpdated => "conversation.updated",
+            EventKind::ConversationDeleted => "conversation.deleted",
             EventKind::ParticipantAdded => "participant.added",
             EventKind::ParticipantRemoved => "participant.removed",
+            EventKind::ReactionUpdated => "reaction.updated",
+            EventKind::CallStarted => "call.started",
+            EventKind::CallAnswered => "call.answered",
+            EventKind::CallEnded => "call.ended",
+            EventKind::Custom => "custom",
             EventKind::Receipts => "receipts",
             EventKind::TypingStarted => "typing.started",
             EventKind::TypingStopped => "typing.stopped",
@@ -78,9 +109,17 @@ impl EventKind {
             | EventKind::MessageEdited
             | EventKind::MessageDeleted
             | EventKind::ConversationCreated
+            | EventKind::ConversationUpdated
+            | EventKind::ConversationDeleted
             | EventKind::ParticipantAdded
-            | EventKind::ParticipantRemoved => true,
-            EventKind::Receipts | EventKind::TypingStarted | EventKind::TypingStopped => false,
+            | EventKind::ParticipantRemoved
+            | EventKind::ReactionUpdated
+            | EventKind::CallStarted
+            | EventKind::CallAnswered
+            | EventKind::CallEnded => true,
+            EventKind::Custom | EventKind::Receipts | EventKind::TypingStarted | EventKind::TypingStopped => {
+                false
+            }
         }
     }
 
@@ -88,7 +127,10 @@ impl EventKind {
     pub fn changes_membership(self) -> bool {
         matches!(
             self,
-            EventKind::ConversationCreated | EventKind::ParticipantAdded | EventKind::ParticipantRemoved
+            EventKind::ConversationCreated
+                | EventKind::ConversationDeleted
+                | EventKind::ParticipantAdded
+                | EventKind::ParticipantRemoved
         )
     }
 }
@@ -117,10 +159,24 @@ pub enum Event {
     MessageDeleted(Box<Message>),
     /// The conversation was made.
     ConversationCreated(Box<Conversation>),
+    /// Its title or its fields were changed: the conversation as it is now.
+    ConversationUpdated(Box<Conversation>),
+    /// It was deleted, with everything in it.
+    ConversationDeleted(DeletedConversation),
     /// Somebody takes part from now on.
     ParticipantAdded(ParticipantChange),
     /// Somebody takes part no longer.
     ParticipantRemoved(ParticipantChange),
+    /// A reaction to a message came or went.
+    ReactionUpdated(Box<ReactionUpdate>),
+    /// Somebody rings.
+    CallStarted(Box<Call>),
+    /// Somebody joined a call.
+    CallAnswered(Box<Call>),
+    /// A call is over.
+    CallEnded(Box<Call>),
+    /// A backend's own event.
+    Custom(CustomEvent),
     /// Cursors moved.
     Receipts(Vec<Cursor>),
     /// Somebody writes.
@@ -146,6 +202,14 @@ impl Event {
             Event::MessageCreated(message)
             | Event::MessageEdited(message)
             | Event::MessageDeleted(message) => Some(*message),
+            _ => None,
+        }
+    }
+
+    /// The call, when it is one's event.
+    pub fn call(&self) -> Option<&Call> {
+        match self {
+            Event::CallStarted(call) | Event::CallAnswered(call) | Event::CallEnded(call) => Some(call),
             _ => None,
         }
     }

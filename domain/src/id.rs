@@ -27,6 +27,15 @@ pub enum IdError {
     /// The text is no message id that a gateway made (a UUID of version 7).
     #[error("is no message id")]
     NotAMessageId,
+    /// The text is no call id that a gateway made (a UUID of version 7).
+    #[error("is no call id")]
+    NotACallId,
+    /// The text is no notification id (a UUID of version 7).
+    #[error("is no notification id")]
+    NotANotificationId,
+    /// The text is no upload id (a UUID of version 7).
+    #[error("is no upload id")]
+    NotAnUploadId,
     /// The text is no session id.
     #[error("is no session id")]
     NotASessionId,
@@ -167,68 +176,89 @@ impl fmt::Display for SessionId {
     }
 }
 
-/// A message: a UUID of version 7 whose last two bytes carry the partition of its conversation, so that the
-/// message's object in Redis is found from the id alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct MessageId(Uuid);
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident, $error:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Uuid);
 
-impl MessageId {
-    /// Makes an id from the time in unix milliseconds, eight random bytes and the partition.
-    pub fn new(unix_ms: u64, random: [u8; 8], partition: u16) -> Self {
-        let [r0, r1, r2, r3, r4, r5, r6, r7] = random;
-        let [p0, p1] = partition.to_be_bytes();
-        let tail = [r0, r1, r2, r3, r4, r5, r6, r7, p0, p1];
-        Self(uuid::Builder::from_unix_timestamp_millis(unix_ms, &tail).into_uuid())
-    }
+        impl $name {
+            /// Makes an id from the time in unix milliseconds, eight random bytes and the partition.
+            pub fn new(unix_ms: u64, random: [u8; 8], partition: u16) -> Self {
+                let [r0, r1, r2, r3, r4, r5, r6, r7] = random;
+                let [p0, p1] = partition.to_be_bytes();
+                let tail = [r0, r1, r2, r3, r4, r5, r6, r7, p0, p1];
+                Self(uuid::Builder::from_unix_timestamp_millis(unix_ms, &tail).into_uuid())
+            }
 
-    /// The partition that the id carries. An id that somebody invented may carry any number.
-    pub fn partition(self) -> u16 {
-        let [.., p0, p1] = *self.0.as_bytes();
-        u16::from_be_bytes([p0, p1])
-    }
+            /// The partition that the id carries. An id that somebody invented may carry any number.
+            pub fn partition(self) -> u16 {
+                let [.., p0, p1] = *self.0.as_bytes();
+                u16::from_be_bytes([p0, p1])
+            }
 
-    /// The id as a UUID, as Postgres stores it.
-    pub fn uuid(self) -> Uuid {
-        self.0
-    }
-}
-
-impl TryFrom<Uuid> for MessageId {
-    type Error = IdError;
-    fn try_from(id: Uuid) -> Result<Self, IdError> {
-        if id.get_version_num() == 7 { Ok(Self(id)) } else { Err(IdError::NotAMessageId) }
-    }
-}
-
-impl FromStr for MessageId {
-    type Err = IdError;
-    fn from_str(text: &str) -> Result<Self, IdError> {
-        // `Uuid` also reads braces, `urn:uuid:` and hyphenless forms; one id has one spelling here.
-        if text.len() != 36 {
-            return Err(IdError::NotAMessageId);
+            /// The id as a UUID, as Postgres stores it.
+            pub fn uuid(self) -> Uuid {
+                self.0
+            }
         }
-        Uuid::parse_str(text).map_err(|_| IdError::NotAMessageId)?.try_into()
-    }
+
+        impl TryFrom<Uuid> for $name {
+            type Error = IdError;
+            fn try_from(id: Uuid) -> Result<Self, IdError> {
+                if id.get_version_num() == 7 { Ok(Self(id)) } else { Err(IdError::$error) }
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                // `Uuid` also reads braces, `urn:uuid:` and hyphenless forms; one id has one spelling here.
+                if text.len() != 36 {
+                    return Err(IdError::$error);
+                }
+                Uuid::parse_str(text).map_err(|_| IdError::$error)?.try_into()
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = IdError;
+            fn try_from(text: String) -> Result<Self, IdError> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.to_string()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}", self.0.as_hyphenated())
+            }
+        }
+    };
 }
 
-impl TryFrom<String> for MessageId {
-    type Error = IdError;
-    fn try_from(text: String) -> Result<Self, IdError> {
-        text.parse()
-    }
+uuid_id! {
+    /// A message: a UUID of version 7 whose last two bytes carry the partition of its conversation, so that the
+    /// message's object in Redis is found from the id alone.
+    MessageId, NotAMessageId
 }
-
-impl From<MessageId> for String {
-    fn from(id: MessageId) -> Self {
-        id.to_string()
-    }
+uuid_id! {
+    /// A call; its last two bytes carry the partition of its conversation, like those of a message.
+    CallId, NotACallId
 }
-
-impl fmt::Display for MessageId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.as_hyphenated())
-    }
+uuid_id! {
+    /// A notification. The partition that it carries means nothing.
+    NotificationId, NotANotificationId
+}
+uuid_id! {
+    /// An uploaded file. The partition that it carries means nothing.
+    UploadId, NotAnUploadId
 }
 
 #[cfg(test)]

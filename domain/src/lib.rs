@@ -4,15 +4,21 @@
 //! Nothing here performs I/O or reads a clock, and nothing here knows an application's own words: those
 //! stop at the gateway's dialects.
 
+pub mod call;
 pub mod command;
 pub mod conversation;
+pub mod custom;
 pub mod entry;
 pub mod event;
 pub mod id;
 pub mod message;
+pub mod notification;
+pub mod reaction;
 pub mod receipt;
 pub mod rejection;
 pub mod storable;
 pub mod time;
+pub mod upload;
 pub mod user;
+pub mod user_event;
 pub mod version;

@@ -7,6 +7,7 @@ use crate::{
     entry::Header,
     event::EventKind,
     id::{ClientId, ConversationId, MessageId, SessionId},
+    notification::NotifyPolicy,
     rejection::{Code, Rejection},
     storable,
     time::Timestamp,
@@ -183,6 +184,9 @@ pub struct MessageBody {
     /// What the sender called the command.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<ClientId>,
+    /// Who is notified of it.
+    #[serde(default, skip_serializing_if = "NotifyPolicy::is_never")]
+    pub notify: NotifyPolicy,
 }
 
 /// Where a message is.

@@ -40,6 +40,9 @@ pub struct Cursor {
     /// Read up to here.
     #[serde(rename = "r", default)]
     pub read: Seq,
+    /// The message that was read or delivered last, when the client named messages.
+    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<MessageId>,
     /// The connection that moved it last, which need not be told.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<SessionId>,
@@ -48,7 +51,7 @@ pub struct Cursor {
 impl Cursor {
     /// A cursor of `user` that has not moved.
     pub fn start(user: UserId) -> Self {
-        Self { user, delivered: Seq(0), read: Seq(0), origin: None }
+        Self { user, delivered: Seq(0), read: Seq(0), message: None, origin: None }
     }
 
     /// Moves one cursor to `seq` if that is forward. What is read counts as delivered.

@@ -20,6 +20,8 @@ pub enum Code {
     NotFound,
     /// What should be created exists already, with other content.
     Conflict,
+    /// There is as much of something as there may be.
+    LimitReached,
     /// An argument is missing, of the wrong type, or out of bounds.
     InvalidPayload,
     /// No command has this event's name.
@@ -48,6 +50,7 @@ impl Code {
         Code::NotAParticipant,
         Code::NotFound,
         Code::Conflict,
+        Code::LimitReached,
         Code::InvalidPayload,
         Code::UnknownEvent,
         Code::ContentBlank,
@@ -68,6 +71,7 @@ impl Code {
             Code::NotAParticipant => "not_a_participant",
             Code::NotFound => "not_found",
             Code::Conflict => "conflict",
+            Code::LimitReached => "limit_reached",
             Code::InvalidPayload => "invalid_payload",
             Code::UnknownEvent => "unknown_event",
             Code::ContentBlank => "content_blank",
@@ -89,6 +93,7 @@ impl Code {
             Code::NotAParticipant => "you are not a participant in this conversation",
             Code::NotFound => "there is no such thing",
             Code::Conflict => "it exists already and is different",
+            Code::LimitReached => "there can be no more of these",
             Code::InvalidPayload => "the arguments do not fit the command",
             Code::UnknownEvent => "there is no such event",
             Code::ContentBlank => "the content is blank",

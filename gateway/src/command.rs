@@ -79,7 +79,7 @@ pub type Answer = Box<dyn FnOnce(Result<Value, Rejection>) + Send>;
 /// Carries a command out. When it returns, everything that the actor asks for later comes after it; `answer` may
 /// be called later still.
 pub async fn apply(app: &App, actor: &Actor, command: Command, answer: Answer) {
-    let answer = counted(name(&command), answer);
+    let answer = counted(command.name().as_str(), answer);
     match command {
         Command::Echo(payload) => answer(echo::apply(&payload)),
         Command::Ping => answer(ping::apply(app)),
@@ -91,6 +91,7 @@ pub async fn apply(app: &App, actor: &Actor, command: Command, answer: Answer) {
         Command::History(history) => history::apply(app, actor, history, answer),
         Command::Receipt(receipt) => receipt::apply(app, actor, receipt, answer).await,
         Command::Typing(conversation, state) => answer(typing::apply(app, actor, conversation, state).await),
+        _ => answer(Err(Rejection::with(Code::Internal, "UNFINISHED"))),
     }
 }
 
@@ -106,21 +107,6 @@ pub async fn call(app: &App, actor: &Actor, command: Command) -> Result<Value, R
     });
     apply(app, actor, command, answer).await;
     answered.await.unwrap_or_else(|_| Err(Code::Unavailable.into()))
-}
-
-fn name(command: &Command) -> &'static str {
-    match command {
-        Command::Echo(_) => "echo",
-        Command::Ping => "ping",
-        Command::Join(_) => "conversation.join",
-        Command::Leave(_) => "conversation.leave",
-        Command::Send(_) => "message.send",
-        Command::Edit(..) => "message.edit",
-        Command::Delete(_) => "message.delete",
-        Command::History(_) => "message.history",
-        Command::Receipt(_) => "receipt",
-        Command::Typing(..) => "typing",
-    }
 }
 
 fn counted(command: &'static str, answer: Answer) -> Answer {

@@ -9,7 +9,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use parlance_domain::rejection::Rejection;
+use parlance_domain::{custom::CustomEvent, rejection::Rejection};
 use serde_json::value::RawValue;
 
 mod answer;
@@ -128,6 +128,17 @@ pub struct Frame {
     pub payload: Option<Box<RawValue>>,
     /// Who gets it.
     pub audience: Audience,
+}
+
+impl Frame {
+    /// A backend's own event, for everyone.
+    pub fn custom(custom: &CustomEvent) -> Self {
+        Self {
+            event: Arc::from(custom.event.as_str()),
+            payload: serde_json::value::to_raw_value(&custom.data).ok(),
+            audience: Audience::Everyone,
+        }
+    }
 }
 
 /// Every mistake in a dialect file with this text. `file_name` is only named in them.

@@ -107,6 +107,7 @@ impl Store {
                 metadata: new.metadata.clone(),
                 participants: new.participants.iter().filter(|user| seen.insert(*user)).cloned().collect(),
                 created_at_ms: created_at.timestamp_millis(),
+                updated_at_ms: None,
             };
             outbox::enqueue(connection, &new.id, EventKind::ConversationCreated, &conversation, origin)
                 .await?;
@@ -145,6 +146,7 @@ struct ConversationRow {
     title: Option<String>,
     metadata: Json<Metadata>,
     created_at: Option<DateTime<Utc>>,
+    updated_at: Option<DateTime<Utc>>,
     state_epoch: i64,
     state_rev: i64,
     epoch: i64,
@@ -164,6 +166,7 @@ impl ConversationRow {
                 metadata: self.metadata.0,
                 participants: participants.collect::<Result<_, _>>()?,
                 created_at_ms: row::time(self.created_at).0,
+                updated_at_ms: self.updated_at.map(|at| at.timestamp_millis()),
             },
             version: row::version(self.state_epoch, self.state_rev),
             created: self.created_at.is_some(),
@@ -189,7 +192,7 @@ const ENROL: &str = "
     WHERE p.left_at IS NOT NULL";
 
 const READ: &str = "
-    SELECT title, metadata, created_at, state_epoch, state_rev, epoch, head_rev, head_seq, deleted_rev,
+    SELECT title, metadata, created_at, updated_at, state_epoch, state_rev, epoch, head_rev, head_seq, deleted_rev,
         ARRAY(SELECT user_id FROM participants
               WHERE conversation_id = c.id AND left_at IS NULL ORDER BY joined_at, user_id) AS participants
     FROM conversations c WHERE id = $1";

@@ -5,6 +5,7 @@ use parlance_domain::{
     command::Page,
     id::{ClientId, ConversationId, MessageId, SessionId},
     message::{Attachments, Message, MessageBody, Metadata, Place},
+    notification::NotifyPolicy,
     user::Profile,
     version::{Seq, Version},
 };
@@ -27,7 +28,7 @@ impl Store {
         bytes: u64,
     ) -> Result<Vec<Message>, StoreError> {
         let (sql, bound) = match page {
-            Page::Newest => (PAGE_BEFORE, Seq(u64::MAX)),
+            Page::Newest | Page::Around(_) | Page::Numbered(_) => (PAGE_BEFORE, Seq(u64::MAX)), // UNFINISHED
             Page::Before(seq) => (PAGE_BEFORE, seq),
             Page::After(seq) => (PAGE_AFTER, seq),
         };
@@ -150,6 +151,8 @@ impl MessageRow {
                     .client_id
                     .map(|id| row::text::<ClientId>("messages.client_id", id))
                     .transpose()?,
+                // Its notifications were decided when it was stored.
+                notify: NotifyPolicy::Never,
             },
         })
     }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use parlance_domain::{
-    conversation::ParticipantChange,
+    conversation::{ParticipantChange, ParticipantRole},
     event::EventKind,
     id::{ConversationId, SessionId, UserId},
     time::Timestamp,
@@ -38,6 +38,8 @@ pub enum Change {
 pub struct ParticipantState {
     /// Who.
     pub participant: Profile,
+    /// As what.
+    pub role: ParticipantRole,
     /// Whether they take part now.
     pub member: bool,
     /// The event that announced the change.
@@ -189,8 +191,20 @@ async fn announce(
     }
     let known = user::profiles(connection, std::slice::from_ref(user)).await?;
     let participant = known.into_iter().next().unwrap_or_else(|| Profile::unknown(user.clone()));
-    outbox::enqueue(connection, conversation, kind, &ParticipantChange { participant }, origin).await?;
+    let role: String =
+        query_scalar("SELECT role FROM participants WHERE conversation_id = $1 AND user_id = $2")
+            .bind(conversation.as_str())
+            .bind(user.as_str())
+            .fetch_one(&mut *connection)
+            .await?;
+    let change = ParticipantChange { participant, role: participant_role(&role)? };
+    outbox::enqueue(connection, conversation, kind, &change, origin).await?;
     Ok(Change::Done)
+}
+
+fn participant_role(word: &str) -> Result<ParticipantRole, StoreError> {
+    ParticipantRole::new(word)
+        .map_err(|problem| StoreError::Unexpected(format!("participants.role {word:?}: {problem}")))
 }
 
 #[derive(sqlx::FromRow)]
@@ -199,6 +213,7 @@ struct ParticipantRow {
     name: Option<String>,
     avatar: Option<String>,
     role: Option<String>,
+    participant_role: String,
     joined_at: Option<DateTime<Utc>>,
     left_at: Option<DateTime<Utc>>,
     epoch: i64,
@@ -211,6 +226,7 @@ impl ParticipantRow {
         let id = row::text("participants.user_id", self.user_id)?;
         Ok(ParticipantState {
             participant: Profile { id, name, avatar: self.avatar, role: self.role },
+            role: participant_role(&self.participant_role)?,
             member: self.left_at.is_none(),
             version: row::version(self.epoch, self.rev),
             at: row::time(self.left_at.or(self.joined_at)),
@@ -238,6 +254,6 @@ const REMOVE: &str = "
     UPDATE participants SET left_at = now() WHERE conversation_id = $1 AND user_id = $2 AND left_at IS NULL";
 
 const SINCE: &str = "
-    SELECT p.user_id, u.name, u.avatar, u.role, p.joined_at, p.left_at, p.epoch, p.rev
+    SELECT p.user_id, u.name, u.avatar, u.role, p.role AS participant_role, p.joined_at, p.left_at, p.epoch, p.rev
     FROM participants p LEFT JOIN users u ON u.id = p.user_id
     WHERE p.conversation_id = $1 AND (p.epoch, p.rev) > ($2, $3) ORDER BY p.epoch, p.rev FETCH FIRST ($4) ROWS WITH TIES";

@@ -24,6 +24,27 @@ impl Fields {
         self.0.remove(name).filter(|value| !value.is_null())
     }
 
+    /// Takes a field whatever its type, where `null` is something else than a field left out.
+    pub(super) fn take_nullable(&mut self, name: &str) -> Option<Value> {
+        self.0.remove(name)
+    }
+
+    /// The name of a field that was not taken.
+    pub(super) fn rest(&self) -> Option<&str> {
+        self.0.keys().next().map(String::as_str)
+    }
+
+    /// Takes true or false, or the same as a word.
+    pub(super) fn flag(&mut self, name: &str) -> Result<Option<bool>, Rejection> {
+        match self.take(name) {
+            None => Ok(None),
+            Some(Value::Bool(flag)) => Ok(Some(flag)),
+            Some(Value::String(word)) if word == "true" => Ok(Some(true)),
+            Some(Value::String(word)) if word == "false" => Ok(Some(false)),
+            Some(_) => Err(Rejection::invalid(name, "is neither true nor false")),
+        }
+    }
+
     /// Takes a text.
     pub(super) fn text(&mut self, name: &str) -> Result<Option<String>, Rejection> {
         match self.take(name) {

@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::version::Seq;
 use crate::rejection::Code;
 
 fn parse(name: CommandName, fields: Value) -> Result<Command, Rejection> {

@@ -59,13 +59,14 @@ async fn read(app: &App, actor: &Actor, history: &History) -> Result<Value, Reje
         .map_err(|error| failed("read history", &error))?;
     let logged = logged.into_iter().filter_map(|envelope| envelope.event.into_message());
     let (messages, more) = page(history, stored.into_iter().chain(logged));
-    Ok(reply::history(&messages, more))
+    let messages = messages.iter().map(|message| reply::stored(message, &Default::default(), "sent")).collect();
+    Ok(reply::history(reply::HistoryReply { messages, has_more: more, ..Default::default() }))
 }
 
 /// The page among `found`, oldest first, and whether there are more on its far side.
 fn page(history: &History, found: impl Iterator<Item = Message>) -> (Vec<Message>, bool) {
     let wanted = |seq: Seq| match history.page {
-        Page::Newest => true,
+        Page::Newest | Page::Around(_) | Page::Numbered(_) => true, // UNFINISHED
         Page::Before(before) => seq < before,
         Page::After(after) => seq > after,
     };
@@ -89,7 +90,7 @@ fn page(history: &History, found: impl Iterator<Item = Message>) -> (Vec<Message
     let messages = by_place.into_values();
     let messages: Vec<Message> = match history.page {
         Page::After(_) => messages.take(limit).take_while(&mut fits).collect(),
-        Page::Newest | Page::Before(_) => {
+        Page::Newest | Page::Before(_) | Page::Around(_) | Page::Numbered(_) => {
             let mut newest_first: Vec<Message> = messages.rev().take(limit).take_while(&mut fits).collect();
             newest_first.reverse();
             newest_first
@@ -102,6 +103,7 @@ fn page(history: &History, found: impl Iterator<Item = Message>) -> (Vec<Message
 #[cfg(test)]
 mod tests {
     use parlance_domain::{
+        command::Order,
         id::{ConversationId, MessageId, UserId},
         message::{Content, MessageBody, MessageType},
         time::Timestamp,
@@ -122,6 +124,7 @@ mod tests {
             metadata: Default::default(),
             reply_to: None,
             client_id: None,
+            notify: Default::default(),
         };
         Message {
             conversation: ConversationId::new("c").unwrap(),
@@ -137,7 +140,7 @@ mod tests {
     }
 
     fn seqs(page_of: Page, limit: u64, stored: &[u8], logged: &[u8]) -> (Vec<u64>, bool) {
-        let history = History { conversation: ConversationId::new("c").unwrap(), page: page_of, limit };
+        let history = History { conversation: ConversationId::new("c").unwrap(), page: page_of, limit, order: Order::OldestFirst };
         let found = stored.iter().chain(logged).map(|seq| message(*seq));
         let (messages, more) = page(&history, found);
         (messages.iter().map(|message| message.seq.0).collect(), more)
@@ -165,7 +168,7 @@ mod tests {
         };
         let seqs = |page_of| {
             let history =
-                History { conversation: ConversationId::new("c").unwrap(), page: page_of, limit: 10 };
+                History { conversation: ConversationId::new("c").unwrap(), page: page_of, limit: 10, order: Order::OldestFirst };
             let (messages, more) = page(&history, (1..=5).map(large));
             (messages.iter().map(|message| message.seq.0).collect::<Vec<_>>(), more)
         };

@@ -40,7 +40,9 @@ async fn place(app: &App, actor: &Actor, send: SendMessage) -> Result<(Message, 
         None => (own_client_id(id)?, KEEP_OWN),
     };
     let once = app.broker.keys().once("message.send", &conversation, &profile.id, &once_id);
-    let body = MessageBody { id, sender: profile, kind, content, attachments, metadata, reply_to, client_id };
+    let notify = parlance_domain::notification::NotifyPolicy::Never; // UNFINISHED: the dialect says
+    let body =
+        MessageBody { id, sender: profile, kind, content, attachments, metadata, reply_to, client_id, notify };
     let append = Append {
         conversation,
         kind: EventKind::MessageCreated,
@@ -48,7 +50,7 @@ async fn place(app: &App, actor: &Actor, send: SendMessage) -> Result<(Message, 
         origin: actor.origin(),
         acl: None,
         once: Once { key: once, keep, mark: id.to_string() },
-        object: Some(Object { id, expected: None, fields: vec![("sender", body.sender.id.to_string())] }),
+        object: Some(Object { id: id.into(), expected: None, fields: vec![("sender", body.sender.id.to_string())] }),
     };
     let (appended, written) = append::authorized(app, actor, &append).await?;
     let message = match appended {

@@ -4,11 +4,16 @@
 use std::time::Duration;
 
 use parlance_domain::{
-    conversation::ParticipantChange,
+    call::CallSignal,
+    conversation::{Conversation, ParticipantChange},
+    custom::CustomEvent,
     entry::Envelope,
     event::{Event, Typing},
     id::{ConversationId, SessionId},
+    notification::Notification,
     receipt::Cursor,
+    time::Timestamp,
+    upload::{Upload, UploadProgress},
     user::Profile,
     version::{Seq, Version},
 };
@@ -39,38 +44,76 @@ impl ClientEvent {
     }
 }
 
-/// The client events of one envelope: one, except for receipts, of which there is one for each cursor that
-/// moved. A cursor that read is not told as delivered again, except beyond what was read.
-pub fn client_events(envelope: &Envelope) -> Vec<ClientEvent> {
-    let origin = envelope.header.origin.as_ref();
-    let one = |name, fields| vec![ClientEvent::new(name, fields).from(origin)];
-    match &envelope.event {
-        Event::MessageCreated(message) => one(EventName::MessageCreated, message.view()),
-        Event::MessageEdited(message) => one(EventName::MessageEdited, message.view()),
-        Event::MessageDeleted(message) => one(EventName::MessageDeleted, message.view()),
-        Event::ConversationCreated(conversation) => {
-            let Version { epoch, rev } = envelope.header.version;
-            let mut view = conversation.view();
-            if let Value::Object(fields) = &mut view {
-                fields.insert("epoch".to_owned(), json!(epoch));
-                fields.insert("offset".to_owned(), json!(rev));
-            }
-            one(EventName::ConversationCreated, view)
+/// What the sockets of a conversation are told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Told {
+    /// In the dialect's words.
+    Event(ClientEvent),
+    /// A backend's own event, in its own words.
+    Custom(CustomEvent),
+}
+
+/// What one envelope tells: one event, except for receipts, of which there is one for each cursor that moved. A cursor
+/// that read is not told as delivered again, except beyond what was read.
+pub fn client_events(envelope: &Envelope) -> Vec<Told> {
+    let event = |name, fields| {
+        vec![Told::Event(ClientEvent::new(name, fields).from(envelope.header.origin.as_ref()))]
+    };
+    let Envelope { conversation, header, event: happened } = envelope;
+    match happened {
+        Event::MessageCreated(message) => event(EventName::MessageCreated, message.view()),
+        Event::MessageEdited(message) => event(EventName::MessageEdited, message.view()),
+        Event::MessageDeleted(message) => event(EventName::MessageDeleted, message.view()),
+        Event::ConversationCreated(now) => {
+            event(EventName::ConversationCreated, conversation_event(envelope, now))
         }
-        Event::ParticipantAdded(change) => one(EventName::ParticipantAdded, participant(envelope, change)),
+        Event::ConversationUpdated(now) => {
+            event(EventName::ConversationUpdated, conversation_event(envelope, now))
+        }
+        Event::ConversationDeleted(_) => event(EventName::ConversationDeleted, deleted(envelope)),
+        Event::ParticipantAdded(change) => event(EventName::ParticipantAdded, participant(envelope, change)),
         Event::ParticipantRemoved(change) => {
-            one(EventName::ParticipantRemoved, participant(envelope, change))
+            event(EventName::ParticipantRemoved, participant(envelope, change))
         }
-        Event::Receipts(cursors) => cursors.iter().flat_map(|cursor| receipts(envelope, cursor)).collect(),
-        Event::TypingStarted(by) => one(EventName::TypingStarted, typing(envelope, by)),
-        Event::TypingStopped(by) => one(EventName::TypingStopped, typing(envelope, by)),
+        Event::ReactionUpdated(update) => {
+            event(EventName::ReactionUpdated, update.view(conversation, header.version, header.at))
+        }
+        Event::CallStarted(call) => event(EventName::CallStarted, call.view()),
+        Event::CallAnswered(call) => event(EventName::CallAnswered, call.view()),
+        Event::CallEnded(call) => event(EventName::CallEnded, call.view()),
+        Event::Custom(custom) => vec![Told::Custom(custom.clone())],
+        Event::Receipts(cursors) => {
+            cursors.iter().flat_map(|cursor| receipts(envelope, cursor)).map(Told::Event).collect()
+        }
+        Event::TypingStarted(by) => event(EventName::TypingStarted, typing(envelope, by)),
+        Event::TypingStopped(by) => event(EventName::TypingStopped, typing(envelope, by)),
     }
+}
+
+fn conversation_event(envelope: &Envelope, conversation: &Conversation) -> Value {
+    let Version { epoch, rev } = envelope.header.version;
+    let mut view = conversation.view();
+    if let Value::Object(fields) = &mut view {
+        fields.insert("epoch".to_owned(), json!(epoch));
+        fields.insert("offset".to_owned(), json!(rev));
+    }
+    view
+}
+
+fn deleted(envelope: &Envelope) -> Value {
+    json!({
+        "conversationId": envelope.conversation,
+        "epoch": envelope.header.version.epoch,
+        "offset": envelope.header.version.rev,
+        "at": envelope.header.at,
+    })
 }
 
 fn participant(envelope: &Envelope, change: &ParticipantChange) -> Value {
     json!({
         "conversationId": envelope.conversation,
         "participant": change.participant,
+        "role": change.role,
         "epoch": envelope.header.version.epoch,
         "offset": envelope.header.version.rev,
         "at": envelope.header.at,
@@ -83,6 +126,7 @@ fn receipts(envelope: &Envelope, cursor: &Cursor) -> impl Iterator<Item = Client
             "conversationId": envelope.conversation,
             "userId": cursor.user,
             "seq": seq,
+            "messageId": cursor.message,
             "at": envelope.header.at,
         });
         ClientEvent::new(name, fields).from(cursor.origin.as_ref())
@@ -118,6 +162,35 @@ pub fn session_ready(
         "pingIntervalMs": interval,
     });
     ClientEvent::new(EventName::SessionReady, fields)
+}
+
+/// The socket's token ends at `expires_at`, in `remaining`.
+pub fn session_expiring(expires_at: Timestamp, remaining: Duration) -> ClientEvent {
+    let fields = json!({
+        "expiresAt": expires_at,
+        "expiresInMs": u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX),
+    });
+    ClientEvent::new(EventName::SessionExpiring, fields)
+}
+
+/// A user is notified.
+pub fn notified(notification: &Notification) -> ClientEvent {
+    ClientEvent::new(EventName::NotificationCreated, notification.view())
+}
+
+/// Another client of a call says something.
+pub fn signalled(signal: &CallSignal) -> ClientEvent {
+    ClientEvent::new(EventName::CallSignal, signal.view())
+}
+
+/// How far an upload has come.
+pub fn uploading(progress: &UploadProgress) -> ClientEvent {
+    ClientEvent::new(EventName::UploadProgress, progress.view())
+}
+
+/// An upload is stored.
+pub fn uploaded(upload: &Upload) -> ClientEvent {
+    ClientEvent::new(EventName::UploadCompleted, upload.view())
 }
 
 /// Events of the conversation were missed for good; `version` is where it stands now.

@@ -6,14 +6,14 @@ use parlance_domain::entry::Envelope;
 
 use super::Member;
 use crate::{
-    dialect::{Audience, ClientEvent, Dialects, view},
+    dialect::{Audience, Dialects, Frame, view::{self, Told}},
     socket::packet::SharedFrame,
 };
 
 /// One event, encoded for a dialect when the first socket that speaks it is met.
 pub(super) struct Encoded {
     dialects: Dialects,
-    event: ClientEvent,
+    event: Told,
     /// By the index of the dialect.
     frames: Box<[OnceLock<Vec<SharedFrame>>]>,
 }
@@ -28,7 +28,10 @@ impl Encoded {
 
     /// Hands the event to a socket; how many frames that took.
     pub(super) fn deliver(&self, member: &Member) -> u64 {
-        let is_origin = self.event.origin.as_ref() == Some(&member.session);
+        let is_origin = match &self.event {
+            Told::Event(event) => event.origin.as_ref() == Some(&member.session),
+            Told::Custom(_) => false,
+        };
         let mut delivered = 0;
         for shared in self.frames(member) {
             let wanted = match shared.frame.audience {
@@ -49,8 +52,11 @@ impl Encoded {
             return &[];
         };
         frames.get_or_init(|| match self.dialects.by_index(member.dialect) {
-            Some(dialect) => dialect.encode(&self.event).into_iter().map(SharedFrame::from).collect(),
             None => Vec::new(),
+            Some(dialect) => match &self.event {
+                Told::Event(event) => dialect.encode(event).into_iter().map(SharedFrame::from).collect(),
+                Told::Custom(custom) => vec![SharedFrame::from(Frame::custom(custom))],
+            },
         })
     }
 }

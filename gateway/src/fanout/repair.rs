@@ -216,7 +216,7 @@ fn message_event(
 }
 
 fn participant_event(id: &ConversationId, state: ParticipantState) -> Envelope {
-    let change = ParticipantChange { participant: state.participant };
+    let change = ParticipantChange { participant: state.participant, role: state.role };
     let (kind, event) = if state.member {
         (EventKind::ParticipantAdded, Event::ParticipantAdded(change))
     } else {

@@ -86,7 +86,7 @@ fn status(code: Code) -> StatusCode {
         Code::TokenMissing | Code::TokenInvalid | Code::TokenExpired => StatusCode::UNAUTHORIZED,
         Code::Forbidden | Code::NotAParticipant => StatusCode::FORBIDDEN,
         Code::NotFound | Code::UnknownEvent => StatusCode::NOT_FOUND,
-        Code::Conflict => StatusCode::CONFLICT,
+        Code::Conflict | Code::LimitReached => StatusCode::CONFLICT,
         Code::InvalidPayload | Code::ContentBlank => StatusCode::BAD_REQUEST,
         Code::ContentTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Code::RateLimited => StatusCode::TOO_MANY_REQUESTS,

@@ -72,6 +72,10 @@ impl<'a> Rows<'a> {
             Event::MessageCreated(message)
             | Event::MessageEdited(message)
             | Event::MessageDeleted(message) => self.message(message),
+            Event::ConversationUpdated(_) => {
+                let row = self.conversations.entry(conversation).or_default();
+                row.state = row.state.max(header.version);
+            }
             Event::ConversationCreated(created) => {
                 let row = self.conversations.entry(conversation).or_default();
                 row.state = row.state.max(header.version);
@@ -79,8 +83,8 @@ impl<'a> Rows<'a> {
                     self.membership(conversation, user, header.version);
                 }
             }
-            Event::ParticipantAdded(ParticipantChange { participant })
-            | Event::ParticipantRemoved(ParticipantChange { participant }) => {
+            Event::ParticipantAdded(ParticipantChange { participant, .. })
+            | Event::ParticipantRemoved(ParticipantChange { participant, .. }) => {
                 self.membership(conversation, &participant.id, header.version);
             }
             Event::Receipts(cursors) => {
@@ -88,7 +92,8 @@ impl<'a> Rows<'a> {
                     self.cursor(conversation, cursor, header.at);
                 }
             }
-            Event::TypingStarted(_) | Event::TypingStopped(_) => {}
+            Event::TypingStarted(_) | Event::TypingStopped(_) | Event::Custom(_) => {}
+            _ => {} // UNFINISHED
         }
     }
 

@@ -78,14 +78,19 @@ pub(super) fn by_event(file: &File, mistakes: &Mistakes) -> HashMap<Arc<str>, Ve
 
 fn command(rule: &Inbound, mistakes: &Mistakes) -> Option<CommandName> {
     let word = rule.command.as_deref()?;
+    let key = join(&rule.key, "command");
     let command = CommandName::parse(word);
-    if command.is_none() {
-        let hint = did_you_mean(word, CommandName::ALL.iter().map(|name| name.as_str()));
-        mistakes.add_with_hint(
-            &join(&rule.key, "command"),
-            format!("`{word}` is no canonical command"),
-            hint,
-        );
+    match command {
+        None => {
+            let hint = did_you_mean(word, CommandName::ALL.iter().map(|name| name.as_str()));
+            mistakes.add_with_hint(&key, format!("`{word}` is no canonical command"), hint);
+        }
+        Some(command) if command.is_for_backends() => mistakes.add_with_hint(
+            &key,
+            format!("`{word}` needs a service key, which sockets do not have"),
+            "let the application's backend use REST",
+        ),
+        Some(_) => {}
     }
     command
 }

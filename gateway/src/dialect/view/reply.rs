@@ -1,7 +1,40 @@
 //! The canonical reply of each command.
 
-use parlance_domain::{id::ConversationId, message::Message, time::Timestamp, version::Heads};
+use parlance_domain::{
+    call::Call,
+    conversation::{Conversation, ParticipantRole},
+    id::{ConversationId, MessageId},
+    message::Message,
+    notification::Notification,
+    reaction::{Emoji, Reactions},
+    time::Timestamp,
+    user::Profile,
+    version::Heads,
+};
 use serde_json::{Value, json};
+
+/// `session.authenticate`: `{expiresAt}`.
+pub fn authenticated(expires_at: Timestamp) -> Value {
+    json!({"expiresAt": expires_at})
+}
+
+/// One conversation of `session.resume`: whether everything that was missed came, and where it stands now.
+pub fn resumed(conversation: &ConversationId, outcome: Result<(bool, Heads), &str>) -> Value {
+    let (recovered, heads) = outcome.unwrap_or_default();
+    json!({
+        "conversationId": conversation,
+        "recovered": recovered,
+        "epoch": heads.version.epoch,
+        "offset": heads.version.rev,
+        "seq": heads.seq,
+        "error": outcome.err(),
+    })
+}
+
+/// `session.resume`: `{conversations}`, each a [`resumed`].
+pub fn resumed_all(conversations: Vec<Value>) -> Value {
+    json!({"conversations": conversations})
+}
 
 /// `echo`: `{echo}`.
 pub fn echo(payload: &Value) -> Value {
@@ -33,13 +66,135 @@ pub fn sent(message: &Message) -> Value {
     json!({"message": message.view()})
 }
 
-/// `message.history`: `{messages, hasMore}`, the messages in the order of the conversation.
-pub fn history<'m>(messages: impl IntoIterator<Item = &'m Message>, has_more: bool) -> Value {
-    let messages: Vec<Value> = messages.into_iter().map(Message::view).collect();
-    json!({"messages": messages, "hasMore": has_more})
+/// `message.get`: `{message}`.
+pub fn found(message: Value) -> Value {
+    json!({"message": message})
 }
 
-/// Receipts and typing: `{}`.
+/// A message as it is read: with the reactions to it and how far the others have got.
+pub fn stored(message: &Message, reactions: &Reactions, status: &str) -> Value {
+    let mut view = message.view();
+    if let Value::Object(fields) = &mut view {
+        fields.insert("status".to_owned(), json!(status));
+        fields.insert("reactions".to_owned(), reactions.view());
+    }
+    view
+}
+
+/// What a page of history is answered with.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HistoryReply {
+    /// The messages, each as [`stored`] made it, in the order that was asked for.
+    pub messages: Vec<Value>,
+    /// Whether there are more in the direction of reading.
+    pub has_more: bool,
+    /// What reads on, when there are more.
+    pub next: Option<String>,
+    /// For a numbered page: its number, how many messages a page has, and how many there are.
+    pub numbered: Option<(u64, u64, u64)>,
+}
+
+/// `message.history`: `{messages, hasMore, nextCursor, page, limit, total}`.
+pub fn history(reply: HistoryReply) -> Value {
+    let HistoryReply { messages, has_more, next, numbered } = reply;
+    json!({
+        "messages": messages,
+        "hasMore": has_more,
+        "nextCursor": next,
+        "page": numbered.map(|(page, _, _)| page),
+        "limit": numbered.map(|(_, limit, _)| limit),
+        "total": numbered.map(|(_, _, total)| total),
+    })
+}
+
+/// `conversation.get` and `conversation.update`: `{conversation}`.
+pub fn conversation(conversation: &Conversation) -> Value {
+    json!({"conversation": conversation.view()})
+}
+
+/// `conversation.create`: `{conversation, created}`.
+pub fn created(conversation: &Conversation, created: bool) -> Value {
+    json!({"conversation": conversation.view(), "created": created})
+}
+
+/// One conversation of a list: what it is, what its user is there, the newest message and how many are unread.
+pub fn listed(
+    conversation: &Conversation,
+    role: &ParticipantRole,
+    last: Option<&Message>,
+    unread: u64,
+    read_seq: u64,
+) -> Value {
+    let mut view = conversation.view();
+    if let Value::Object(fields) = &mut view {
+        fields.insert("role".to_owned(), json!(role));
+        fields.insert("lastMessage".to_owned(), json!(last.map(Message::view)));
+        fields.insert("unreadCount".to_owned(), json!(unread));
+        fields.insert("readSeq".to_owned(), json!(read_seq));
+    }
+    view
+}
+
+/// `conversation.list`: `{conversations, nextCursor}`, each a [`listed`].
+pub fn conversations(conversations: Vec<Value>, next: Option<String>) -> Value {
+    json!({"conversations": conversations, "nextCursor": next})
+}
+
+/// One participant of a list.
+pub fn participant(
+    user: &Profile,
+    role: &ParticipantRole,
+    joined_at: Option<Timestamp>,
+    delivered_seq: u64,
+    read_seq: u64,
+) -> Value {
+    json!({
+        "userId": user.id,
+        "user": user,
+        "role": role,
+        "joinedAt": joined_at,
+        "deliveredSeq": delivered_seq,
+        "readSeq": read_seq,
+    })
+}
+
+/// `participant.list`: `{participants, nextCursor}`, each a [`participant`].
+pub fn participants(participants: Vec<Value>, next: Option<String>) -> Value {
+    json!({"participants": participants, "nextCursor": next})
+}
+
+/// `participant.add`: `{conversationId, participant, role, added}`.
+pub fn added(conversation: &ConversationId, user: &Profile, role: &ParticipantRole, added: bool) -> Value {
+    json!({"conversationId": conversation, "participant": user, "role": role, "added": added})
+}
+
+/// `reaction.*`: `{messageId, emoji, active, reactions}`.
+pub fn reacted(message: MessageId, emoji: &Emoji, active: bool, reactions: &Reactions) -> Value {
+    json!({"messageId": message, "emoji": emoji, "active": active, "reactions": reactions.view()})
+}
+
+/// `call.start`, `call.answer`, `call.end` and `call.get`: `{call}`.
+pub fn call(call: &Call) -> Value {
+    json!({"call": call.view()})
+}
+
+/// `notification.list`: `{notifications, unreadCount, nextCursor}`.
+pub fn notifications(notifications: &[Notification], unread: u64, next: Option<String>) -> Value {
+    let notifications: Vec<Value> = notifications.iter().map(Notification::view).collect();
+    json!({"notifications": notifications, "unreadCount": unread, "nextCursor": next})
+}
+
+/// `notification.read`: `{marked}`, how many were not read before.
+pub fn marked(count: u64) -> Value {
+    json!({"marked": count})
+}
+
+/// `notification.send`: `{notification}`.
+pub fn notified(notification: &Notification) -> Value {
+    json!({"notification": notification.view()})
+}
+
+/// Commands of which there is nothing to say: `{}`.
 pub fn nothing() -> Value {
     json!({})
 }

@@ -4,18 +4,21 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use parlance_domain::{
+    call::{Call, CallBody, CallStatus, CallType},
     command::CommandName,
-    conversation::{Conversation, Title},
+    conversation::{Conversation, DeletedConversation, ParticipantRole, Title},
     entry::Header,
     event::EventKind,
-    id::{ClientId, MessageId, UserId},
+    id::{CallId, ClientId, MessageId, NotificationId, UploadId, UserId},
     message::{Attachments, Content, Message, MessageBody, MessageType, Metadata},
+    notification::{NotificationText, NotifyPolicy},
+    reaction::{Emoji, Reaction, ReactionUpdate, Reactions, Reactor},
     time::Timestamp,
     version::Heads,
 };
 use serde_json::Map;
 
-use super::*;
+use super::{reply::HistoryReply, *};
 use crate::dialect::vocabulary::{self, Shape};
 
 fn conversation() -> ConversationId {
@@ -50,6 +53,7 @@ fn message() -> Message {
             metadata: Metadata::new(Map::from_iter([("a".to_owned(), json!(1))])).unwrap(),
             reply_to: Some(id),
             client_id: Some(ClientId::new("t1").unwrap()),
+            notify: NotifyPolicy::Never,
         },
     }
 }
@@ -68,31 +72,108 @@ fn envelope(kind: EventKind, event: Event) -> Envelope {
     }
 }
 
-fn every_event() -> Vec<ClientEvent> {
-    let whole = Conversation {
+/// What is told in the dialect's words.
+fn told(envelope: &Envelope) -> Vec<ClientEvent> {
+    let in_words = |told| match told {
+        Told::Event(event) => Some(event),
+        Told::Custom(_) => None,
+    };
+    client_events(envelope).into_iter().filter_map(in_words).collect()
+}
+
+fn reactions() -> Reactions {
+    let user = Reactor { id: UserId::new("u1").unwrap(), name: "Ada".to_owned() };
+    Reactions(vec![Reaction { emoji: Emoji::new("👍").unwrap(), users: vec![user] }])
+}
+
+fn whole() -> Conversation {
+    Conversation {
         id: conversation(),
         title: Some(Title::new("Hall".to_owned()).unwrap()),
         metadata: Metadata::default(),
         participants: vec![UserId::new("u1").unwrap()],
         created_at_ms: 5,
+        updated_at_ms: Some(6),
+    }
+}
+
+fn call() -> Call {
+    let body = CallBody::start(CallId::new(1, [0; 8], 0), CallType::default(), profile());
+    let body = CallBody { status: CallStatus::Ended, ended_by: Some(profile().id), ..body };
+    let header = envelope(EventKind::CallEnded, Event::ConversationDeleted(DeletedConversation::default())).header;
+    Call::after(conversation(), &header, body)
+}
+
+fn notification() -> Notification {
+    Notification {
+        id: NotificationId::new(1, [0; 8], 0),
+        user: UserId::new("u1").unwrap(),
+        kind: "message".to_owned(),
+        text: NotificationText::excerpt("hi"),
+        data: Metadata::default(),
+        conversation: Some(conversation()),
+        message_id: Some(message().body.id),
+        message: Some(message().view()),
+        created_at_ms: 5,
+        read_at_ms: None,
+    }
+}
+
+fn upload() -> Upload {
+    Upload {
+        id: UploadId::new(1, [0; 8], 0),
+        owner: UserId::new("u1").unwrap(),
+        conversation: Some(conversation()),
+        name: "a.png".to_owned(),
+        content_type: "image/png".to_owned(),
+        size: 5,
+        created_at_ms: 5,
+    }
+}
+
+fn every_event() -> Vec<ClientEvent> {
+    let whole = whole();
+    let change = ParticipantChange { participant: profile(), role: ParticipantRole::default() };
+    let reaction = ReactionUpdate {
+        message: message().body.id,
+        seq: Seq(3),
+        user: profile(),
+        emoji: Emoji::new("👍").unwrap(),
+        active: true,
+        reactions: reactions(),
     };
-    let change = ParticipantChange { participant: profile() };
     let by = Typing { user: profile() };
-    let cursor = Cursor { user: UserId::new("u1").unwrap(), delivered: Seq(3), read: Seq(2), origin: None };
+    let cursor = Cursor { user: UserId::new("u1").unwrap(), delivered: Seq(3), read: Seq(2), message: None, origin: None };
     let envelopes = [
         (EventKind::MessageCreated, Event::MessageCreated(Box::new(message()))),
         (EventKind::MessageEdited, Event::MessageEdited(Box::new(message()))),
         (EventKind::MessageDeleted, Event::MessageDeleted(Box::new(message()))),
-        (EventKind::ConversationCreated, Event::ConversationCreated(Box::new(whole))),
+        (EventKind::ConversationCreated, Event::ConversationCreated(Box::new(whole.clone()))),
+        (EventKind::ConversationUpdated, Event::ConversationUpdated(Box::new(whole))),
+        (EventKind::ConversationDeleted, Event::ConversationDeleted(DeletedConversation::default())),
         (EventKind::ParticipantAdded, Event::ParticipantAdded(change.clone())),
         (EventKind::ParticipantRemoved, Event::ParticipantRemoved(change)),
+        (EventKind::ReactionUpdated, Event::ReactionUpdated(Box::new(reaction))),
+        (EventKind::CallStarted, Event::CallStarted(Box::new(call()))),
+        (EventKind::CallAnswered, Event::CallAnswered(Box::new(call()))),
+        (EventKind::CallEnded, Event::CallEnded(Box::new(call()))),
         (EventKind::Receipts, Event::Receipts(vec![cursor])),
         (EventKind::TypingStarted, Event::TypingStarted(by.clone())),
         (EventKind::TypingStopped, Event::TypingStopped(by)),
     ];
     let session = SessionId::new("s1").unwrap();
     let mut events: Vec<_> =
-        envelopes.into_iter().flat_map(|(kind, event)| client_events(&envelope(kind, event))).collect();
+        envelopes.into_iter().flat_map(|(kind, event)| told(&envelope(kind, event))).collect();
+    events.push(session_expiring(Timestamp(9), Duration::from_secs(60)));
+    events.push(notified(&notification()));
+    events.push(uploaded(&upload()));
+    events.push(uploading(&UploadProgress { id: upload().id, received: 1, total: Some(2) }));
+    events.push(signalled(&CallSignal {
+        call: call().id,
+        conversation: conversation(),
+        from: profile(),
+        payload: json!({"sdp": "…"}),
+    }));
     events.push(session_ready(&profile(), &session, "native", Some(Duration::from_secs(25))));
     events.push(resync(&conversation(), Version::new(2, 9)));
     events.push(conversation_left(&conversation(), "removed"));
@@ -156,18 +237,55 @@ fn every_reply_has_the_fields_that_templates_can_name() {
     let heads = Heads { version: Version::new(1, 5), seq: Seq(3) };
     for command in CommandName::ALL {
         let view = match command {
+            CommandName::SessionAuthenticate => reply::authenticated(Timestamp(5)),
+            CommandName::SessionResume => {
+                reply::resumed_all(vec![reply::resumed(&conversation(), Ok((true, heads)))])
+            }
             CommandName::Echo => reply::echo(&json!([1])),
             CommandName::Ping => reply::ping(Timestamp(5)),
             CommandName::ConversationJoin => reply::joined(&conversation(), heads),
             CommandName::ConversationLeave => reply::left(&conversation()),
+            CommandName::ConversationGet | CommandName::ConversationUpdate => reply::conversation(&whole()),
+            CommandName::ConversationCreate => reply::created(&whole(), true),
+            CommandName::ConversationList => {
+                let one = reply::listed(&whole(), &ParticipantRole::default(), Some(&message()), 1, 2);
+                reply::conversations(vec![one], None)
+            }
+            CommandName::ParticipantList => {
+                let role = ParticipantRole::default();
+                let one = reply::participant(&profile(), &role, Some(Timestamp(5)), 3, 2);
+                reply::participants(vec![one], None)
+            }
+            CommandName::ParticipantAdd => {
+                reply::added(&conversation(), &profile(), &ParticipantRole::default(), true)
+            }
             CommandName::MessageSend | CommandName::MessageEdit | CommandName::MessageDelete => {
                 reply::sent(&message())
             }
-            CommandName::MessageHistory => reply::history([&message()], true),
-            CommandName::ReceiptDelivered
+            CommandName::MessageGet => reply::found(reply::stored(&message(), &reactions(), "read")),
+            CommandName::MessageHistory => reply::history(HistoryReply {
+                messages: vec![reply::stored(&message(), &reactions(), "sent")],
+                ..HistoryReply::default()
+            }),
+            CommandName::ReactionToggle | CommandName::ReactionAdd | CommandName::ReactionRemove => {
+                reply::reacted(message().body.id, &Emoji::new("👍").unwrap(), true, &reactions())
+            }
+            CommandName::CallStart
+            | CommandName::CallAnswer
+            | CommandName::CallEnd
+            | CommandName::CallGet => reply::call(&call()),
+            CommandName::NotificationList => reply::notifications(&[notification()], 1, None),
+            CommandName::NotificationRead => reply::marked(1),
+            CommandName::NotificationSend => reply::notified(&notification()),
+            CommandName::ConversationDelete
+            | CommandName::ParticipantRemove
+            | CommandName::ReceiptDelivered
             | CommandName::ReceiptRead
             | CommandName::TypingStart
-            | CommandName::TypingStop => reply::nothing(),
+            | CommandName::TypingStop
+            | CommandName::CallSignal
+            | CommandName::CustomEmit
+            | CommandName::UserDisconnect => reply::nothing(),
         };
         match vocabulary::reply(*command) {
             Shape::Object([]) => assert_eq!(view, json!({}), "{command:?}"),
@@ -178,23 +296,24 @@ fn every_reply_has_the_fields_that_templates_can_name() {
 
 #[test]
 fn a_cursor_is_told_once_for_what_was_read_and_once_for_what_was_only_delivered() {
-    let told = |delivered, read| {
+    let places = |delivered, read| {
         let cursor = Cursor {
             user: UserId::new("u").unwrap(),
             delivered: Seq(delivered),
             read: Seq(read),
+            message: None,
             origin: None,
         };
-        let events = client_events(&envelope(EventKind::Receipts, Event::Receipts(vec![cursor])));
+        let events = told(&envelope(EventKind::Receipts, Event::Receipts(vec![cursor])));
         events
             .into_iter()
             .map(|event| (event.name, event.fields["seq"].as_u64().unwrap()))
             .collect::<Vec<_>>()
     };
-    assert_eq!(told(4, 0), [(EventName::ReceiptDelivered, 4)]);
-    assert_eq!(told(4, 4), [(EventName::ReceiptRead, 4)]);
-    assert_eq!(told(4, 2), [(EventName::ReceiptDelivered, 4), (EventName::ReceiptRead, 2)]);
-    assert_eq!(told(0, 0), []);
+    assert_eq!(places(4, 0), [(EventName::ReceiptDelivered, 4)]);
+    assert_eq!(places(4, 4), [(EventName::ReceiptRead, 4)]);
+    assert_eq!(places(4, 2), [(EventName::ReceiptDelivered, 4), (EventName::ReceiptRead, 2)]);
+    assert_eq!(places(0, 0), []);
 }
 
 #[test]
@@ -204,12 +323,13 @@ fn an_event_comes_from_its_connection_and_a_receipt_from_the_one_that_moved_the_
         user: UserId::new("u").unwrap(),
         delivered: Seq(4),
         read: Seq(0),
+        message: None,
         origin: session("reader"),
     };
     let origin = |event| {
         let mut envelope = envelope(EventKind::Receipts, event);
         envelope.header.origin = session("gateway");
-        client_events(&envelope).remove(0).origin
+        told(&envelope).remove(0).origin
     };
     assert_eq!(origin(Event::Receipts(vec![cursor])), session("reader"));
     assert_eq!(origin(Event::TypingStarted(Typing { user: profile() })), session("gateway"));

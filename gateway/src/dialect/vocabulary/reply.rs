@@ -1,0 +1,194 @@
+//! What commands are answered from, and what they read.
+
+use parlance_domain::command::CommandName;
+
+use super::{
+    objects::{
+        CALL, CONVERSATION, LISTED_CONVERSATION, MESSAGE, NOTIFICATION, PARTICIPANT, PROFILE, REACTION,
+        STORED_MESSAGE,
+    },
+    shape::{Field, Shape, field},
+};
+
+/// What a refused command is answered from.
+pub(in crate::dialect) const FAILURE: Shape = Shape::Object(&[
+    field("code", Shape::Text),
+    field("message", Shape::Text),
+    field("retryable", Shape::Flag),
+    field("retryAfterMs", Shape::Number),
+    field("event", Shape::Text),
+]);
+
+/// What a command that was carried out is answered from.
+pub(in crate::dialect) fn reply(command: CommandName) -> Shape {
+    Shape::Object(match command {
+        CommandName::SessionAuthenticate => AUTHENTICATED,
+        CommandName::SessionResume => RESUMED,
+        CommandName::Echo => ECHOED,
+        CommandName::Ping => PONG,
+        CommandName::ConversationJoin => JOINED,
+        CommandName::ConversationLeave => LEFT,
+        CommandName::ConversationGet | CommandName::ConversationUpdate => CONVERSATION_REPLY,
+        CommandName::ConversationCreate => CREATED,
+        CommandName::ConversationList => CONVERSATIONS,
+        CommandName::ParticipantList => PARTICIPANTS,
+        CommandName::ParticipantAdd => ADDED,
+        CommandName::MessageSend | CommandName::MessageEdit | CommandName::MessageDelete => SENT,
+        CommandName::MessageGet => FOUND,
+        CommandName::MessageHistory => HISTORY,
+        CommandName::ReactionToggle | CommandName::ReactionAdd | CommandName::ReactionRemove => REACTED,
+        CommandName::CallStart | CommandName::CallAnswer | CommandName::CallEnd | CommandName::CallGet => {
+            CALL_REPLY
+        }
+        CommandName::NotificationList => NOTIFICATIONS,
+        CommandName::NotificationRead => MARKED,
+        CommandName::NotificationSend => NOTIFIED,
+        CommandName::ConversationDelete
+        | CommandName::ParticipantRemove
+        | CommandName::ReceiptDelivered
+        | CommandName::ReceiptRead
+        | CommandName::TypingStart
+        | CommandName::TypingStop
+        | CommandName::CallSignal
+        | CommandName::CustomEmit
+        | CommandName::UserDisconnect => &[],
+    })
+}
+
+/// The shape of a command's field.
+pub(in crate::dialect) fn argument(command: CommandName, name: &str) -> Option<Shape> {
+    if !command.fields().contains(&name) {
+        return None;
+    }
+    Some(match name {
+        "conversation" => Shape::Conversation,
+        "user" | "to" => Shape::User,
+        "before" | "after" | "page" | "limit" | "seq" => Shape::Number,
+        "messages" | "notifications" => Shape::List(&Shape::Text),
+        "attachments" => Shape::List(&Shape::Json),
+        "participants" => Shape::List(&Shape::User),
+        "metadata" | "conversations" => Shape::Object(&[]),
+        "unread" => Shape::Flag,
+        "payload" | "data" => Shape::Json,
+        _ => Shape::Text,
+    })
+}
+
+/// The fields without which a command is always refused: of each list at least one field.
+pub(in crate::dialect) fn needed(command: CommandName) -> &'static [&'static [&'static str]] {
+    match command {
+        CommandName::Echo
+        | CommandName::Ping
+        | CommandName::ConversationList
+        | CommandName::NotificationList
+        | CommandName::NotificationRead => &[],
+        CommandName::SessionAuthenticate => &[&["token"]],
+        CommandName::SessionResume => &[&["conversations"]],
+        CommandName::ConversationCreate => &[&["participants"]],
+        CommandName::ConversationJoin
+        | CommandName::ConversationLeave
+        | CommandName::ConversationGet
+        | CommandName::ConversationDelete
+        | CommandName::ParticipantList
+        | CommandName::TypingStart
+        | CommandName::TypingStop
+        | CommandName::CallStart
+        | CommandName::MessageHistory => &[&["conversation"]],
+        CommandName::ConversationUpdate => &[&["conversation"], &["title", "metadata"]],
+        CommandName::ParticipantAdd | CommandName::ParticipantRemove => &[&["conversation"], &["user"]],
+        CommandName::MessageSend => &[&["conversation"], &["content", "attachments"]],
+        CommandName::MessageEdit => &[&["message"], &["content"]],
+        CommandName::MessageDelete | CommandName::MessageGet => &[&["message"]],
+        CommandName::ReactionToggle | CommandName::ReactionAdd | CommandName::ReactionRemove => {
+            &[&["message"], &["emoji"]]
+        }
+        CommandName::ReceiptDelivered | CommandName::ReceiptRead => {
+            &[&["messages", "seq"], &["messages", "conversation"]]
+        }
+        CommandName::CallAnswer | CommandName::CallEnd | CommandName::CallGet => &[&["call"]],
+        CommandName::CallSignal => &[&["call"], &["payload"]],
+        CommandName::NotificationSend => &[&["user"], &["type"], &["text"]],
+        CommandName::CustomEmit => &[&["event"]],
+        CommandName::UserDisconnect => &[&["user"]],
+    }
+}
+
+const AUTHENTICATED: &[Field] = &[field("expiresAt", Shape::Time)];
+
+const RESUMED: &[Field] = &[field("conversations", Shape::List(&Shape::Object(RESUMED_CONVERSATION)))];
+
+const RESUMED_CONVERSATION: &[Field] = &[
+    field("conversationId", Shape::Conversation),
+    field("recovered", Shape::Flag),
+    field("epoch", Shape::Number),
+    field("offset", Shape::Number),
+    field("seq", Shape::Number),
+    field("error", Shape::Text),
+];
+
+const ECHOED: &[Field] = &[field("echo", Shape::Json)];
+
+const PONG: &[Field] = &[field("time", Shape::Time)];
+
+const JOINED: &[Field] = &[
+    field("conversationId", Shape::Conversation),
+    field("epoch", Shape::Number),
+    field("offset", Shape::Number),
+    field("seq", Shape::Number),
+];
+
+const LEFT: &[Field] = &[field("conversationId", Shape::Conversation)];
+
+const CONVERSATION_REPLY: &[Field] = &[field("conversation", Shape::Object(CONVERSATION))];
+
+const CREATED: &[Field] =
+    &[field("conversation", Shape::Object(CONVERSATION)), field("created", Shape::Flag)];
+
+const CONVERSATIONS: &[Field] = &[
+    field("conversations", Shape::List(&Shape::Object(LISTED_CONVERSATION))),
+    field("nextCursor", Shape::Text),
+];
+
+const PARTICIPANTS: &[Field] = &[
+    field("participants", Shape::List(&Shape::Object(PARTICIPANT))),
+    field("nextCursor", Shape::Text),
+];
+
+const ADDED: &[Field] = &[
+    field("conversationId", Shape::Conversation),
+    field("participant", Shape::Object(PROFILE)),
+    field("role", Shape::Text),
+    field("added", Shape::Flag),
+];
+
+const SENT: &[Field] = &[field("message", Shape::Object(MESSAGE))];
+
+const FOUND: &[Field] = &[field("message", Shape::Object(STORED_MESSAGE))];
+
+const HISTORY: &[Field] = &[
+    field("messages", Shape::List(&Shape::Object(STORED_MESSAGE))),
+    field("hasMore", Shape::Flag),
+    field("nextCursor", Shape::Text),
+    field("page", Shape::Number),
+    field("limit", Shape::Number),
+    field("total", Shape::Number),
+];
+
+const REACTED: &[Field] = &[
+    field("messageId", Shape::Text),
+    field("emoji", Shape::Text),
+    field("active", Shape::Flag),
+    field("reactions", Shape::List(&Shape::Object(REACTION))),
+];
+
+const CALL_REPLY: &[Field] = &[field("call", Shape::Object(CALL))];
+
+const NOTIFICATIONS: &[Field] = &[
+    field("notifications", Shape::List(&Shape::Object(NOTIFICATION))),
+    field("unreadCount", Shape::Number),
+    field("nextCursor", Shape::Text),
+];
+
+const MARKED: &[Field] = &[field("marked", Shape::Number)];
+
+const NOTIFIED: &[Field] = &[field("notification", Shape::Object(NOTIFICATION))];
