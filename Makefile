@@ -31,7 +31,7 @@ down: ## Stops what `make up` started; the data stay
 
 .PHONY: test
 test: check ## Everything that CI does: check, the Rust tests, the end-to-end tests
-	@$(LOCAL)/install.sh redis postgres nginx curl node
+	@$(LOCAL)/install.sh redis postgres nginx curl node python
 	@$(LOCAL)/with-databases.sh $(MAKE) --no-print-directory rust-tests e2e-tests
 
 .PHONY: test-rust
@@ -41,7 +41,7 @@ test-rust: ## The Rust tests, with a Redis and a Postgres of their own
 
 .PHONY: test-e2e
 test-e2e: ## The end-to-end tests: real Socket.IO clients against real processes
-	@$(LOCAL)/install.sh linker redis postgres nginx node
+	@$(LOCAL)/install.sh linker redis postgres nginx node python
 	@$(LOCAL)/with-databases.sh $(MAKE) --no-print-directory e2e-tests
 
 .PHONY: bench
@@ -83,10 +83,15 @@ rust-tests:
 	  $(CARGO) test --locked --workspace $(TEST); \
 	fi
 
-e2e-tests: e2e/node_modules/.package-lock.json
+e2e-tests: e2e/node_modules/.package-lock.json e2e/.venv/installed
 	$(CARGO) build --locked -p parlance-gateway -p parlance-worker
 	cd e2e && node --test --test-reporter=spec --test-concurrency=1 $(if $(TEST),--test-name-pattern='$(TEST)') test/*.test.js
 
 e2e/node_modules/.package-lock.json: e2e/package.json e2e/package-lock.json
 	cd e2e && npm ci --no-audit --no-fund
+	@touch $@
+
+e2e/.venv/installed: e2e/requirements.txt
+	python3 -m venv e2e/.venv
+	e2e/.venv/bin/pip install --quiet --disable-pip-version-check -r e2e/requirements.txt
 	@touch $@

@@ -26,6 +26,8 @@ CREATE TABLE reactions (
     -- Who it was then: id, name, avatar, role.
     reactor         jsonb   NOT NULL,
     active          boolean NOT NULL,
+    -- When it came or went.
+    changed_at      timestamptz NOT NULL,
     epoch           bigint  NOT NULL,
     rev             bigint  NOT NULL,
     PRIMARY KEY (message_id, user_id, emoji)
@@ -47,6 +49,8 @@ CREATE TABLE calls (
     epoch           bigint      NOT NULL,
     rev             bigint      NOT NULL
 );
+-- Pages, newest first: ids rise with the time.
+CREATE INDEX calls_of_conversation ON calls (conversation_id, id);
 CREATE INDEX calls_by_version ON calls (conversation_id, epoch, rev);
 -- Those that a task ends when nobody else does.
 CREATE INDEX calls_not_over ON calls (started_at) WHERE ended_at IS NULL;
@@ -84,6 +88,8 @@ CREATE TABLE notifications (
 );
 CREATE INDEX notifications_of_user ON notifications (user_id, created_at DESC, id DESC);
 CREATE INDEX notifications_unread ON notifications (user_id) WHERE read_at IS NULL;
+-- Those that go with a deleted conversation.
+CREATE INDEX notifications_of_conversation ON notifications (conversation_id) WHERE message_id IS NOT NULL;
 CREATE INDEX notifications_to_announce ON notifications (created_at) WHERE announced_at IS NULL;
 
 -- Files that are stored whole. The bytes are in the object store, under `path`.

@@ -2,7 +2,7 @@
 -- To repeat it does no harm: only what is really deleted is subtracted.
 --
 -- KEYS 1 stream · 2 its size · 3 persisted (ingest stream), or the size again (receipts stream: it has no mark)
---      4… objects of messages that the entries changed
+--      4… objects that the entries changed
 -- ARGV 1 group · 2 number of entries · 3 seconds that objects live on
 --      4… id, size in bytes of each entry, then epoch, rev of each object as its entry had it
 --

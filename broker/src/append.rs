@@ -1,11 +1,13 @@
 //! Appending: the caller of `append.lua`, which alone gives events their numbers.
 
+pub mod reaction;
+
 use std::{fmt, future::Future, time::Duration};
 
 use parlance_domain::{
     entry::Header,
     event::EventKind,
-    id::{ConversationId, MessageId, SessionId},
+    id::{ConversationId, SessionId},
     version::{Heads, Version},
 };
 
@@ -14,6 +16,7 @@ use crate::{
     error::BrokerError,
     heads::parse_version,
     keys::Keys,
+    objects::ObjectId,
     replica::{History, Written},
     script::{Script, words},
 };
@@ -98,12 +101,12 @@ pub struct Once {
     pub mark: String,
 }
 
-/// The object of a message in Redis.
+/// The object of a message or a call in Redis.
 #[derive(Debug, Clone)]
 pub struct Object {
-    /// Which message.
-    pub id: MessageId,
-    /// The state that a change was decided on; `None` when the event creates the object.
+    /// Of what.
+    pub id: ObjectId,
+    /// The state that a change was decided on, reactions left aside; `None` when the event creates the object.
     pub expected: Option<Version>,
     /// What is known of it beside its numbers.
     pub fields: Vec<(&'static str, String)>,
@@ -123,7 +126,7 @@ pub enum Appended {
     },
     /// It was authorised under an acl that is over; this is the one in force.
     Reauthorize(Acl),
-    /// The object has changed since the state that the change was decided on.
+    /// The object has changed since the state that the change was decided on, or may have.
     Stale,
     /// The ingest stream is full.
     Overloaded,
@@ -134,7 +137,6 @@ pub enum Appended {
 enum Answer {
     Placed(Appended, History),
     Refused(Appended),
-    NeedsFloors,
 }
 
 /// Bounds of what waits in Redis.
@@ -151,7 +153,11 @@ pub const LOG_ENTRIES: u64 = 256;
 /// How many bytes a conversation's hot log keeps.
 pub const LOG_BYTES: u64 = 1024 * 1024;
 
-const SOURCE: &str = concat!(include_str!("../lua/state.lua"), include_str!("../lua/append.lua"));
+const SOURCE: &str = concat!(
+    include_str!("../lua/state.lua"),
+    include_str!("../lua/reactions.lua"),
+    include_str!("../lua/append.lua")
+);
 
 /// Appends events.
 #[derive(Debug, Clone)]
@@ -195,21 +201,48 @@ impl Appender {
         E: From<BrokerError>,
         F: Future<Output = Result<Floors, E>> + Send,
     {
-        let mut answer = self.run(append, None).await?;
-        if answer == Answer::NeedsFloors {
-            answer = self.run(append, Some(floors().await?)).await?;
-        }
-        match answer {
+        match read_answer(&self.run_with_floors(append, &[String::new()], floors).await?)? {
             Answer::Placed(appended, history) => {
-                let partition = self.broker.keys().partitions().of(append.conversation.as_str());
-                Ok((appended, Some(Written { partition, history })))
+                Ok((appended, Some(self.written(&append.conversation, history))))
             }
             Answer::Refused(appended) => Ok((appended, None)),
-            Answer::NeedsFloors => Err(unexpected("append.lua wanted floors that it had been given").into()),
         }
     }
 
-    async fn run(&self, append: &Append, floors: Option<Floors>) -> Result<Answer, BrokerError> {
+    fn written(&self, conversation: &ConversationId, history: History) -> Written {
+        Written { partition: self.broker.keys().partitions().of(conversation.as_str()), history }
+    }
+
+    /// Runs the script, and again with floors when it asks for them. `decision` is what it decides itself, see
+    /// `append.lua`.
+    async fn run_with_floors<E, F>(
+        &self,
+        append: &Append,
+        decision: &[String],
+        floors: impl Fn() -> F + Send,
+    ) -> Result<Vec<String>, E>
+    where
+        E: From<BrokerError>,
+        F: Future<Output = Result<Floors, E>> + Send,
+    {
+        let needs_floors =
+            |answer: &[String]| matches!(answer, [word] if word == "unknown" || word == "verify");
+        let mut answer = self.run(append, decision, None).await?;
+        if needs_floors(&answer) {
+            answer = self.run(append, decision, Some(floors().await?)).await?;
+        }
+        if needs_floors(&answer) {
+            return Err(unexpected("append.lua wanted floors that it had been given").into());
+        }
+        Ok(answer)
+    }
+
+    async fn run(
+        &self,
+        append: &Append,
+        decision: &[String],
+        floors: Option<Floors>,
+    ) -> Result<Vec<String>, BrokerError> {
         let keys = self.broker.keys();
         let id = &append.conversation;
         let partition = keys.partitions().of(id.as_str());
@@ -226,12 +259,17 @@ impl Appender {
         if let Some((key, _)) = &object {
             names.push(key.clone());
         }
-        let arguments = self.arguments(append, floors, object.map(|(_, object)| object));
-        let answer = self.script.run(self.broker.client(), names, arguments).await?;
-        read_answer(&words(answer)?)
+        let arguments = self.arguments(append, decision, floors, object.map(|(_, object)| object));
+        words(self.script.run(self.broker.client(), names, arguments).await?)
     }
 
-    fn arguments(&self, append: &Append, floors: Option<Floors>, object: Option<&Object>) -> Vec<String> {
+    fn arguments(
+        &self,
+        append: &Append,
+        decision: &[String],
+        floors: Option<Floors>,
+        object: Option<&Object>,
+    ) -> Vec<String> {
         let flag = |yes: bool| if yes { "1" } else { "0" }.to_owned();
         let expected = object.and_then(|object| object.expected);
         let mut arguments = vec![
@@ -252,6 +290,7 @@ impl Appender {
             Floors::encode(floors),
             expected.map(|Version { epoch, rev }| format!("{epoch}:{rev}")).unwrap_or_default(),
         ];
+        arguments.extend_from_slice(decision);
         for (name, value) in object.iter().flat_map(|object| &object.fields) {
             arguments.extend([(*name).to_owned(), value.clone()]);
         }
@@ -267,22 +306,24 @@ fn read_header(line: &str) -> Result<Header, BrokerError> {
     Header::parse(line).map_err(|error| BrokerError::Unexpected(error.to_string()))
 }
 
+/// What is kept of a command: its mark and its header.
+fn read_kept(kept: &str) -> Result<Appended, BrokerError> {
+    let (mark, header) = kept.split_once(' ').ok_or_else(|| unexpected(kept))?;
+    Ok(Appended::Before { mark: mark.to_owned(), header: read_header(header)? })
+}
+
+fn read_acl(text: &str) -> Result<Acl, BrokerError> {
+    Ok(Acl(parse_version(text).ok_or_else(|| unexpected(text))?))
+}
+
 fn read_answer(words: &[String]) -> Result<Answer, BrokerError> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     Ok(match words.as_slice() {
         ["ok", header, _ingest_id, history] => {
             Answer::Placed(Appended::Now(read_header(header)?), History::new(history))
         }
-        ["repeat", kept, history] => {
-            let (mark, header) = kept.split_once(' ').ok_or_else(|| unexpected(kept))?;
-            let before = Appended::Before { mark: mark.to_owned(), header: read_header(header)? };
-            Answer::Placed(before, History::new(history))
-        }
-        ["unknown"] | ["verify"] => Answer::NeedsFloors,
-        ["reauthorize", acl] => {
-            let acl = Acl(parse_version(acl).ok_or_else(|| unexpected(acl))?);
-            Answer::Refused(Appended::Reauthorize(acl))
-        }
+        ["repeat", kept, history] => Answer::Placed(read_kept(kept)?, History::new(history)),
+        ["reauthorize", acl] => Answer::Refused(Appended::Reauthorize(read_acl(acl)?)),
         ["stale"] => Answer::Refused(Appended::Stale),
         ["overloaded"] => Answer::Refused(Appended::Overloaded),
         other => return Err(unexpected(&other.join(" "))),

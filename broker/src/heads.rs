@@ -51,6 +51,16 @@ impl Broker {
         }
     }
 
+    /// The newest message that went with the conversation when it was last deleted, as far as Redis knows; 0 when none
+    /// did. When Redis has forgotten it, Postgres has none of those messages any more.
+    ///
+    /// # Errors
+    /// When Redis is away.
+    pub async fn deleted_seq(&self, id: &ConversationId) -> Result<Seq, BrokerError> {
+        let seq: Option<u64> = self.client().hget(self.keys().state(id), "deleted_seq").await?;
+        Ok(Seq(seq.unwrap_or(0)))
+    }
+
     /// The state of a conversation that Redis does not know, made from what is known elsewhere.
     ///
     /// # Errors

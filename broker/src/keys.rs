@@ -10,11 +10,14 @@
 //! | `{tag}:persisted` | string: all ingest ids below it are in Postgres | owned by the worker |
 //! | `{tag}:unsettled` | sorted set: conversations whose keys do not expire yet | the worker removes members |
 //! | `{tag}:once:…` | string: the first reply to a command with a client id | 10 min |
-//! | `{tag}:obj:<message or call id>` | hash: `conv seq sender epoch rev` | 1 h after it is persisted |
+//! | `{tag}:idempotency:<hash>` | string: a request that runs, or its answer | 60 s, or 24 h |
+//! | `{tag}:obj:<message or call id>` | hash: `conv epoch rev state`, and `seq sender reactions deleted` or `at kind call` | 1 h after it is persisted |
 //! | `{tag}:replica-mark` | string: written for replicas to confirm | 1 min |
+//! | `{tag}:here:<id>` | sorted set: the sockets in a conversation, scored with when that is over | the time of its newest entry |
 //! | `layout` | string: the partitions, as the first process recorded them | for good |
 //!
-//! Channels: `{tag}:conv:<id>`, `{tag}:user:<id>` and `{tag}:probe`. Every name starts with the configured prefix.
+//! Channels: `{tag}:conv:<id>`, `{tag}:user:<id>` and `{tag}:probe`, and `{tag}:io-…` of the first partition. Every name
+//! starts with the configured prefix.
 
 use parlance_domain::id::{ClientId, ConversationId, UserId};
 
@@ -22,6 +25,11 @@ use crate::{
     objects::ObjectId,
     partition::{Partition, Partitions},
 };
+
+/// The partition of the channels between Socket.IO adapters.
+const CLUSTER_PARTITION: Partition = Partition(0);
+/// What these channels begin with, after the tag.
+const CLUSTER: &str = "io";
 
 /// Makes the names of keys and channels.
 #[derive(Debug, Clone)]
@@ -64,6 +72,11 @@ impl Keys {
         self.of_conversation("log", id)
     }
 
+    /// The sockets that are in a conversation.
+    pub fn here(&self, id: &ConversationId) -> String {
+        self.of_conversation("here", id)
+    }
+
     /// A conversation's channel.
     pub fn channel(&self, id: &ConversationId) -> String {
         self.of_conversation("conv", id)
@@ -84,6 +97,18 @@ impl Keys {
     pub fn user_of<'a>(&self, channel: &'a str) -> Option<&'a str> {
         let (_tag, rest) = channel.strip_prefix(&*self.prefix)?.strip_prefix('{')?.split_once("}:")?;
         rest.strip_prefix("user:")
+    }
+
+    /// What the channels start with on which the Socket.IO adapters of all gateways speak with each other. They are
+    /// of the first partition, so that its probe tells whether they are heard.
+    pub fn cluster_prefix(&self) -> String {
+        self.of(CLUSTER_PARTITION, CLUSTER)
+    }
+
+    /// Whether this is such a channel, and the partition that it is of.
+    pub fn cluster_partition(&self, channel: &str) -> Option<Partition> {
+        let (_tag, rest) = channel.strip_prefix(&*self.prefix)?.strip_prefix('{')?.split_once("}:")?;
+        rest.strip_prefix(CLUSTER)?.starts_with('-').then_some(CLUSTER_PARTITION)
     }
 
     /// The channel on which a partition's subscription is probed.
@@ -145,6 +170,11 @@ impl Keys {
         self.of(self.partitions.of(conversation.as_str()), &format!("once:{rest}"))
     }
 
+    /// What is kept of the request with this name, which must be a hash: it stands in the key as it is.
+    pub fn idempotency(&self, name: &str) -> String {
+        self.of(self.partitions.of(name), &format!("idempotency:{name}"))
+    }
+
     /// The idempotency key of an event from the outbox.
     pub fn once_outbox(&self, conversation: &ConversationId, row_id: i64) -> String {
         self.of(self.partitions.of(conversation.as_str()), &format!("once:outbox:{row_id}:{conversation}"))
@@ -167,6 +197,18 @@ mod tests {
             assert_eq!(keys.conversation_of(&keys.channel(&id)), Some(id.as_str()));
         }
         assert_eq!(keys.conversation_of(&keys.probe(Partition(0))), None);
+    }
+
+    #[test]
+    fn a_user_s_and_an_adapter_s_channel_are_told_apart() {
+        let keys = keys();
+        let user = UserId::new("}:conv:io-x").unwrap();
+        let channel = keys.user_channel(&user);
+        assert_eq!(keys.user_of(&channel), Some(user.as_str()));
+        assert_eq!((keys.conversation_of(&channel), keys.cluster_partition(&channel)), (None, None));
+        let channel = format!("{}-request#/#", keys.cluster_prefix());
+        assert_eq!(keys.cluster_partition(&channel), Some(Partition(0)));
+        assert_eq!((keys.conversation_of(&channel), keys.user_of(&channel)), (None, None));
     }
 
     #[test]

@@ -8,8 +8,12 @@
 
 pub mod append;
 pub mod broker;
+pub mod call_objects;
+mod concerned;
 pub mod error;
 pub mod heads;
+pub mod idempotency;
+pub mod here;
 pub mod ingest;
 pub mod keys;
 pub mod layout;

@@ -1,4 +1,8 @@
-//! Objects: where a message is, known from its id alone before Postgres has it.
+//! Objects: where a message or a call is, known from its id alone before Postgres has it.
+
+mod id;
+
+pub use id::ObjectId;
 
 use fred::interfaces::HashesInterface;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -8,7 +12,7 @@ use parlance_domain::{
     version::{Seq, Version},
 };
 
-use crate::{broker::Broker, error::BrokerError};
+use crate::{broker::Broker, error::BrokerError, heads::parse_version};
 
 /// How many objects are asked for at the same time.
 const IN_FLIGHT: usize = 128;
@@ -18,8 +22,10 @@ const IN_FLIGHT: usize = 128;
 pub struct MessageObject {
     /// Where it is.
     pub place: Place,
-    /// Its newest state.
+    /// The newest state of the message itself, reactions left aside.
     pub version: Version,
+    /// Whether it was taken back.
+    pub deleted: bool,
 }
 
 impl Broker {
@@ -37,16 +43,17 @@ impl Broker {
     /// # Errors
     /// When Redis is away.
     pub async fn object(&self, id: MessageId) -> Result<Option<MessageObject>, BrokerError> {
-        const FIELDS: [&str; 4] = ["conv", "seq", "epoch", "rev"];
+        const FIELDS: [&str; 4] = ["conv", "seq", "state", "deleted"];
         let Some(key) = self.keys().object(id) else { return Ok(None) };
         let values: Vec<Option<String>> = self.client().hmget(key, FIELDS.to_vec()).await?;
-        let [Some(conversation), Some(seq), Some(epoch), Some(rev)] = values.as_slice() else {
+        let [Some(conversation), Some(seq), Some(state), deleted] = values.as_slice() else {
             return Ok(None);
         };
         let malformed = || BrokerError::Unexpected(format!("the object of message {id}"));
-        let number = |text: &String| text.parse::<u64>().map_err(|_| malformed());
         let conversation = ConversationId::new(conversation).map_err(|_| malformed())?;
-        let place = Place { id, conversation, seq: Seq(number(seq)?) };
-        Ok(Some(MessageObject { place, version: Version::new(number(epoch)?, number(rev)?) }))
+        let seq = Seq(seq.parse().map_err(|_| malformed())?);
+        let place = Place { id, conversation, seq };
+        let version = parse_version(state).ok_or_else(malformed)?;
+        Ok(Some(MessageObject { place, version, deleted: deleted.is_some() }))
     }
 }

@@ -1,6 +1,6 @@
 //! Publishing what has no place in a conversation's order: for those who are there now.
 
-use fred::interfaces::PubsubInterface;
+use fred::{interfaces::PubsubInterface, types::Value};
 use parlance_domain::{
     entry::Header,
     id::{ConversationId, UserId},
@@ -24,8 +24,29 @@ impl Broker {
     /// # Errors
     /// When Redis is away.
     pub async fn publish_to_user(&self, user: &UserId, event: &UserEvent) -> Result<(), BrokerError> {
-        let text = serde_json::to_string(event).map_err(|error| BrokerError::Unexpected(error.to_string()))?;
+        let text =
+            serde_json::to_string(event).map_err(|error| BrokerError::Unexpected(error.to_string()))?;
         let _: i64 = self.client().spublish(self.keys().user_channel(user), text).await?;
         Ok(())
+    }
+
+    /// Publishes what a Socket.IO adapter says to others, on one of their channels ([`Keys::cluster_prefix`]).
+    ///
+    /// [`Keys::cluster_prefix`]: crate::keys::Keys::cluster_prefix
+    ///
+    /// # Errors
+    /// When Redis is away.
+    pub async fn publish_to_cluster(&self, channel: &str, payload: Vec<u8>) -> Result<(), BrokerError> {
+        let _: i64 = self.client().spublish(channel, Value::Bytes(payload.into())).await?;
+        Ok(())
+    }
+
+    /// How many processes listen on such a channel.
+    ///
+    /// # Errors
+    /// When Redis is away.
+    pub async fn count_cluster(&self, channel: &str) -> Result<u16, BrokerError> {
+        let (_, count): (String, u16) = self.client().pubsub_shardnumsub(channel).await?;
+        Ok(count)
     }
 }

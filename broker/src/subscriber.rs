@@ -1,4 +1,5 @@
-//! The one connection of a gateway that receives: conversations' events and probes.
+//! The one connection of a gateway that receives: events of conversations and of users, what other gateways' Socket.IO
+//! adapters say, and probes.
 //!
 //! Each channel is subscribed by a command of its own, many in flight: a batched `SSUBSCRIBE` is confirmed by
 //! the client library on its first push, while the rest is not live yet. After a break nothing is subscribed
@@ -10,7 +11,7 @@ use fred::{
     interfaces::{ClientLike, EventInterface, PubsubInterface},
     types::{Message, config::Server},
 };
-use parlance_domain::id::ConversationId;
+use parlance_domain::id::{ConversationId, UserId};
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 
 use crate::{
@@ -49,6 +50,24 @@ pub enum Incoming {
         partition: Partition,
         /// The publication.
         payload: String,
+    },
+    /// A publication on a user's channel.
+    PublishedToUser {
+        /// Whose channel.
+        user: UserId,
+        /// The partition of the channel.
+        partition: Partition,
+        /// The publication.
+        payload: String,
+    },
+    /// What another gateway's Socket.IO adapter says.
+    PublishedToCluster {
+        /// On which channel.
+        channel: String,
+        /// The partition of the channel.
+        partition: Partition,
+        /// The publication.
+        payload: Vec<u8>,
     },
     /// A probe came back.
     Probe {
@@ -101,6 +120,38 @@ impl Subscriber {
         Ok(self.client.sunsubscribe(self.keys.channel(id)).await?)
     }
 
+    /// Subscribes to a user's channel; confirmed when it returns.
+    ///
+    /// # Errors
+    /// When Redis is away.
+    pub async fn subscribe_user(&self, id: &UserId) -> Result<(), BrokerError> {
+        Ok(self.client.ssubscribe(self.keys.user_channel(id)).await?)
+    }
+
+    /// Ends such a subscription.
+    ///
+    /// # Errors
+    /// When Redis is away.
+    pub async fn unsubscribe_user(&self, id: &UserId) -> Result<(), BrokerError> {
+        Ok(self.client.sunsubscribe(self.keys.user_channel(id)).await?)
+    }
+
+    /// Subscribes to a channel of the Socket.IO adapters; confirmed when it returns.
+    ///
+    /// # Errors
+    /// When Redis is away.
+    pub async fn subscribe_cluster(&self, channel: &str) -> Result<(), BrokerError> {
+        Ok(self.client.ssubscribe(channel).await?)
+    }
+
+    /// Ends such a subscription.
+    ///
+    /// # Errors
+    /// When Redis is away.
+    pub async fn unsubscribe_cluster(&self, channel: &str) -> Result<(), BrokerError> {
+        Ok(self.client.sunsubscribe(channel).await?)
+    }
+
     /// Subscribes to a partition's probes.
     ///
     /// # Errors
@@ -150,11 +201,20 @@ impl Inbox {
     }
 
     fn read(&self, message: &Message) -> Option<Incoming> {
+        if let Some(partition) = self.keys.cluster_partition(&message.channel) {
+            let (channel, payload) = (message.channel.to_string(), message.value.as_bytes()?.to_vec());
+            return Some(Incoming::PublishedToCluster { channel, partition, payload });
+        }
         let payload = message.value.as_string()?;
         if let Some(id) = self.keys.conversation_of(&message.channel) {
             let conversation = ConversationId::new(id).ok()?;
             let partition = self.keys.partitions().of(id);
             return Some(Incoming::Published { conversation, partition, payload });
+        }
+        if let Some(id) = self.keys.user_of(&message.channel) {
+            let user = UserId::new(id).ok()?;
+            let partition = self.keys.partitions().of(id);
+            return Some(Incoming::PublishedToUser { user, partition, payload });
         }
         let partition = self.keys.probed_partition(&message.channel)?;
         Some(Incoming::Probe { partition, mark: payload })

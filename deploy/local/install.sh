@@ -10,11 +10,12 @@ has_postgres() { [[ -n $PG_BIN ]] || command -v postgres >/dev/null || compgen -
 has_nginx() { command -v nginx >/dev/null; }
 has_curl() { command -v curl >/dev/null; }
 has_linker() { command -v cc >/dev/null; }
+has_python() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 has_node() { command -v node >/dev/null && command -v npm >/dev/null; }
 
 declare -A PACKAGES=(
   [redis]="redis-server" [postgres]="postgresql" [nginx]="nginx" [curl]="curl"
-  [linker]="gcc libc6-dev" [node]="nodejs npm"
+  [linker]="gcc libc6-dev" [node]="nodejs npm" [python]="python3 python3-venv"
 )
 declare -A SERVICES=([redis]="redis-server" [postgres]="postgresql" [nginx]="nginx")
 

@@ -11,6 +11,7 @@ use crate::{
     reaction::ReactionChange,
     receipt::ReceiptKind,
     rejection::Rejection,
+    user::User,
 };
 
 mod conversation;
@@ -19,6 +20,7 @@ mod message;
 mod name;
 mod receipt;
 mod social;
+mod user;
 
 pub use conversation::{
     AddParticipant, CreateConversation, ListConversations, ListParticipants, MAX_LIST_LIMIT, MAX_RESUMED,
@@ -32,6 +34,7 @@ pub use social::{
     EmitEvent, ListNotifications, MAX_NOTIFICATION_LIMIT, MAX_NOTIFICATIONS_A_COMMAND, Notify, React,
     ReadNotifications, Recipients, SignalCall, StartCall,
 };
+pub use user::{ListUsers, MAX_USERS_A_COMMAND};
 
 /// The largest payload that `echo` returns, in bytes of its JSON.
 pub const MAX_ECHO_BYTES: usize = 64 * 1024;
@@ -103,6 +106,16 @@ pub enum Command {
     Notify(Box<Notify>),
     /// Hand a backend's event on.
     Emit(Box<EmitEvent>),
+    /// Write what is known of a user.
+    UserPut(Box<User>),
+    /// Write what is known of many users, of all or of none.
+    UserImport(Vec<User>),
+    /// Read what is known of a user.
+    UserGet(UserId),
+    /// Read who is known.
+    UserList(ListUsers),
+    /// Forget what is known of a user.
+    UserDelete(UserId),
     /// Disconnect all sockets of a user.
     Disconnect(UserId),
 }
@@ -172,6 +185,11 @@ impl Command {
             CommandName::NotificationRead => Command::NotificationRead(ReadNotifications::parse(fields)?),
             CommandName::NotificationSend => Command::Notify(Box::new(Notify::parse(fields)?)),
             CommandName::CustomEmit => Command::Emit(Box::new(EmitEvent::parse(fields)?)),
+            CommandName::UserPut => Command::UserPut(Box::new(user::user("user", "", fields)?)),
+            CommandName::UserImport => Command::UserImport(user::users(fields)?),
+            CommandName::UserGet => Command::UserGet(fields.required("user")?),
+            CommandName::UserList => Command::UserList(ListUsers::parse(fields)?),
+            CommandName::UserDelete => Command::UserDelete(fields.required("user")?),
             CommandName::UserDisconnect => Command::Disconnect(fields.required("user")?),
         })
     }
@@ -218,6 +236,11 @@ impl Command {
             Command::NotificationRead(_) => CommandName::NotificationRead,
             Command::Notify(_) => CommandName::NotificationSend,
             Command::Emit(_) => CommandName::CustomEmit,
+            Command::UserPut(_) => CommandName::UserPut,
+            Command::UserImport(_) => CommandName::UserImport,
+            Command::UserGet(_) => CommandName::UserGet,
+            Command::UserList(_) => CommandName::UserList,
+            Command::UserDelete(_) => CommandName::UserDelete,
             Command::Disconnect(_) => CommandName::UserDisconnect,
         }
     }

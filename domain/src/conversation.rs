@@ -17,6 +17,9 @@ pub const MAX_TITLE_BYTES: usize = 512;
 /// The most participants that one command can name.
 pub const MAX_PARTICIPANTS_A_COMMAND: usize = 1_000;
 
+/// How many participants a [`Conversation`] names, those who joined first; the others are in lists of participants.
+pub const MAX_LISTED_PARTICIPANTS: usize = 1_000;
+
 /// The name of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -55,7 +58,7 @@ pub struct Conversation {
     /// The application's own fields.
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     pub metadata: Metadata,
-    /// Who takes part.
+    /// Who takes part, at most [`MAX_LISTED_PARTICIPANTS`].
     pub participants: Vec<UserId>,
     /// When it was made, in unix milliseconds where it travels inside Redis.
     pub created_at_ms: i64,
@@ -93,7 +96,7 @@ pub struct ParticipantChange {
 /// What is left of a conversation that was deleted: who has to hear of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeletedConversation {
-    /// Who took part.
+    /// Who took part, at most [`MAX_LISTED_PARTICIPANTS`].
     pub participants: Vec<UserId>,
 }
 

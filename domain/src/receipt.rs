@@ -40,9 +40,12 @@ pub struct Cursor {
     /// Read up to here.
     #[serde(rename = "r", default)]
     pub read: Seq,
-    /// The message that was read or delivered last, when the client named messages.
-    #[serde(rename = "m", default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<MessageId>,
+    /// The message that was delivered last, when messages were named.
+    #[serde(rename = "dm", default, skip_serializing_if = "Option::is_none")]
+    pub delivered_message: Option<MessageId>,
+    /// The message that was read last, when messages were named.
+    #[serde(rename = "rm", default, skip_serializing_if = "Option::is_none")]
+    pub read_message: Option<MessageId>,
     /// The connection that moved it last, which need not be told.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<SessionId>,
@@ -51,15 +54,31 @@ pub struct Cursor {
 impl Cursor {
     /// A cursor of `user` that has not moved.
     pub fn start(user: UserId) -> Self {
-        Self { user, delivered: Seq(0), read: Seq(0), message: None, origin: None }
+        Self {
+            user,
+            delivered: Seq(0),
+            read: Seq(0),
+            delivered_message: None,
+            read_message: None,
+            origin: None,
+        }
     }
 
-    /// Moves one cursor to `seq` if that is forward. What is read counts as delivered.
-    pub fn advance(&mut self, kind: ReceiptKind, seq: Seq) {
-        self.delivered = self.delivered.max(seq);
+    /// Moves one cursor to `seq`, the place of `message` if that is known, when it is forward. What is read counts as
+    /// delivered.
+    pub fn advance(&mut self, kind: ReceiptKind, seq: Seq, message: Option<MessageId>) {
+        advance(&mut self.delivered, &mut self.delivered_message, seq, message);
         if kind == ReceiptKind::Read {
-            self.read = self.read.max(seq);
+            advance(&mut self.read, &mut self.read_message, seq, message);
         }
+    }
+}
+
+fn advance(at: &mut Seq, named: &mut Option<MessageId>, seq: Seq, message: Option<MessageId>) {
+    if seq > *at {
+        (*at, *named) = (seq, message);
+    } else if seq == *at {
+        *named = named.or(message);
     }
 }
 
@@ -70,10 +89,26 @@ mod tests {
     #[test]
     fn a_cursor_only_moves_forward_and_reading_delivers() {
         let mut cursor = Cursor::start(UserId::new("u").unwrap());
-        cursor.advance(ReceiptKind::Read, Seq(5));
-        cursor.advance(ReceiptKind::Delivered, Seq(3));
+        cursor.advance(ReceiptKind::Read, Seq(5), None);
+        cursor.advance(ReceiptKind::Delivered, Seq(3), None);
         assert_eq!((cursor.delivered, cursor.read), (Seq(5), Seq(5)));
-        cursor.advance(ReceiptKind::Delivered, Seq(9));
+        cursor.advance(ReceiptKind::Delivered, Seq(9), None);
         assert_eq!((cursor.delivered, cursor.read), (Seq(9), Seq(5)));
+    }
+
+    #[test]
+    fn each_cursor_names_the_message_that_it_is_at() {
+        let id = |n| Some(MessageId::new(1, [n; 8], 0));
+        let mut cursor = Cursor::start(UserId::new("u").unwrap());
+        let named = |cursor: &Cursor| (cursor.delivered_message, cursor.read_message);
+        cursor.advance(ReceiptKind::Read, Seq(5), id(5));
+        cursor.advance(ReceiptKind::Delivered, Seq(7), id(7));
+        assert_eq!(named(&cursor), (id(7), id(5)));
+        cursor.advance(ReceiptKind::Read, Seq(3), id(3));
+        assert_eq!(named(&cursor), (id(7), id(5)), "behind it");
+        cursor.advance(ReceiptKind::Read, Seq(8), None);
+        assert_eq!(named(&cursor), (None, None), "beyond it, by a place alone");
+        cursor.advance(ReceiptKind::Delivered, Seq(8), id(8));
+        assert_eq!(named(&cursor), (id(8), None), "the same place by its name");
     }
 }

@@ -1,4 +1,4 @@
-// The REST interface as an application's backend uses it: with a service key, acting for a user.
+// The REST interface as an application's backend uses it: with a service key, acting for a user or for none.
 
 export class Rest {
   constructor(url, serviceKey, actAs) {
@@ -7,7 +7,8 @@ export class Rest {
 
   /** Answers `{status, body}`; the body is parsed where it is JSON. */
   async call(method, path, body) {
-    const headers = { authorization: `Bearer ${this.serviceKey}`, 'x-act-as': this.actAs };
+    const headers = { authorization: `Bearer ${this.serviceKey}` };
+    if (this.actAs !== undefined) headers['x-act-as'] = this.actAs;
     if (body !== undefined) headers['content-type'] = 'application/json';
     const response = await fetch(this.url + path, { method, headers, body: JSON.stringify(body) });
     const text = await response.text();

@@ -64,8 +64,9 @@ test('1,000 messages of 20 senders reach every member in one order, without loss
     assert.deepEqual(own, numbers.map((number) => `${sender.user} says ${number}`), 'in the order in which it was sent');
   }
 
-  assert.deepEqual(await watchers[0].historyAfter(conversation, 0), all, 'history is the same, wherever it is read');
-  assert.deepEqual(await stack.rest('watcher-0', stack.gatewayUrl(1)).history(conversation), all);
+  const read = all.map((message) => ({ ...message, reactions: [] }));
+  assert.deepEqual(await watchers[0].historyAfter(conversation, 0), read, 'history is the same, wherever it is read');
+  assert.deepEqual(await stack.rest('watcher-0', stack.gatewayUrl(1)).history(conversation), read);
   await until('all of them are in Postgres', async () => (await stack.database.messages(conversation)).length === 1000);
   const stored = await stack.database.messages(conversation);
   assert.deepEqual(stored.map(({ id, seq, content }) => [id, Number(seq), content]), all.map(({ id, seq, content }) => [id, seq, content]));

@@ -53,10 +53,11 @@ test('while no worker runs, everybody goes on, and the next one persists it all'
   const sent = [];
   for (let number = 0; number < 50; number += 1) sent.push(await alice.say(conversation, `number ${number}`));
   await bob.told('message:created', ({ id }) => id === sent.at(-1).id);
-  assert.deepEqual(await bob.historyAfter(conversation, 0), sent, 'history has what Postgres has not');
+  const read = sent.map((message) => ({ ...message, reactions: [] }));
+  assert.deepEqual(await bob.historyAfter(conversation, 0), read, 'history has what Postgres has not');
   assert.equal((await stack.database.messages(conversation)).length, 0);
 
   await stack.startWorker();
   await until('all of them are in Postgres', async () => (await stack.database.messages(conversation)).length === sent.length, 30_000);
-  assert.deepEqual(await bob.historyAfter(conversation, 0), sent, 'and the same from Postgres');
+  assert.deepEqual(await bob.historyAfter(conversation, 0), read, 'and the same from Postgres');
 });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parlance_broker::{Broker, append::Appender, replica::ReplicaGate};
 use parlance_chassis::{clock::Clock, lifecycle};
 use parlance_domain::{
-    id::{MessageId, UserId},
+    id::{CallId, MessageId, UserId},
     rejection::{Code, Rejection},
     user::Profile,
 };
@@ -13,12 +13,16 @@ use parlance_store::Store;
 
 use crate::{
     auth::{Auth, ServiceKeys},
+    broadcast::Broadcasts,
     command::receipts::Receipts,
     config::Config,
     dialect::Dialects,
     fanout::Fanout,
     membership::Membership,
     pressure::Pressure,
+    socket::expiry::Expiry,
+    uploads::Uploads,
+    users::Users,
 };
 
 /// The parts of a gateway.
@@ -45,8 +49,16 @@ pub struct Parts {
     pub pressure: Pressure,
     /// Moved cursors on their way out.
     pub receipts: Receipts,
+    /// Where files are.
+    pub uploads: Uploads,
+    /// When the sockets' tokens end.
+    pub expiry: Expiry,
     /// Conversations and the sockets that have joined them.
     pub fanout: Fanout,
+    /// The sockets of each user.
+    pub users: Users,
+    /// Events for every socket.
+    pub broadcasts: Broadcasts,
     /// The time.
     pub clock: Clock,
     /// Where tasks are spawned.
@@ -96,6 +108,12 @@ impl App {
     pub fn new_message_id(&self, conversation: &str) -> MessageId {
         let now = u64::try_from(self.clock.now_ms()).unwrap_or(0);
         MessageId::new(now, rand::random(), self.broker.keys().partitions().of(conversation).0)
+    }
+
+    /// A new call id for a conversation.
+    pub(crate) fn new_call_id(&self, conversation: &str) -> CallId {
+        let now = u64::try_from(self.clock.now_ms()).unwrap_or(0);
+        CallId::new(now, rand::random(), self.broker.keys().partitions().of(conversation).0)
     }
 }
 

@@ -4,10 +4,12 @@
 //! Standard output has only what a verb was asked for; everything else goes to standard error. Exit codes are those of
 //! [`parlance_chassis::exit`].
 
+mod asyncapi;
 mod check_config;
 mod check_dialect;
 mod healthcheck;
 mod mint_token;
+mod openapi;
 mod print_config;
 mod run;
 
@@ -51,6 +53,10 @@ enum Verb {
     PrintConfig(print_config::Options),
     /// Say what is wrong with dialect files
     CheckDialect(check_dialect::Options),
+    /// Print the description of the REST API (OpenAPI 3.1)
+    Openapi,
+    /// Print the description of the native socket protocol (AsyncAPI 3)
+    Asyncapi,
     /// Print a token for trying things out, signed with the configured secret
     MintToken(mint_token::Options),
     /// Ask the gateway with this configuration whether it is ready
@@ -70,6 +76,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, environment: Environm
     let done = match cli.verb.unwrap_or(Verb::Run) {
         Verb::CheckDialect(options) => check_dialect::check(&options),
         Verb::PrintConfig(options) if options.reference => print_config::print_reference(),
+        Verb::Openapi => openapi::print(),
+        Verb::Asyncapi => asyncapi::print(),
         verb => Sources::load(cli.config.as_deref(), environment)
             .map_err(Failure::usage)
             .and_then(|sources| with_configuration(verb, &sources)),
@@ -86,6 +94,8 @@ fn with_configuration(verb: Verb, sources: &Sources) -> Result<ExitCode, Failure
         Verb::CheckConfig => check_config::check(sources),
         Verb::PrintConfig(_) => print_config::print_effective(sources),
         Verb::CheckDialect(options) => check_dialect::check(&options),
+        Verb::Openapi => openapi::print(),
+        Verb::Asyncapi => asyncapi::print(),
         Verb::MintToken(options) => mint_token::mint(&options, sources),
         Verb::Healthcheck => healthcheck::check(sources),
     }

@@ -4,19 +4,35 @@
 //! a join, a replica) answers later and does not hold up the ones behind it.
 
 pub mod append;
+pub(crate) mod call;
+mod authenticate;
 mod change;
-pub mod conversation;
+mod conversation;
+mod conversation_list;
 mod delete;
+mod disconnect;
 mod echo;
 mod edit;
+mod emit;
 mod history;
 mod join;
 mod leave;
+mod message_get;
+mod notifications;
+mod notify;
+mod participant;
+mod persisted;
 mod ping;
+mod place;
+mod query;
+mod react;
 mod receipt;
 pub mod receipts;
+mod resume;
 mod send;
+mod status;
 mod typing;
+mod user;
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -60,7 +76,11 @@ impl Actor {
         Self { profile: Some(socket.profile.clone()), socket: Some(socket.clone()), service: false }
     }
 
-    fn profile(&self) -> Result<&Profile, Rejection> {
+    /// The user.
+    ///
+    /// # Errors
+    /// `forbidden` for a backend that acts for none.
+    pub fn profile(&self) -> Result<&Profile, Rejection> {
         self.profile.as_ref().ok_or_else(|| Rejection::with(Code::Forbidden, "this needs a user to act for"))
     }
 
@@ -81,17 +101,47 @@ pub type Answer = Box<dyn FnOnce(Result<Value, Rejection>) + Send>;
 pub async fn apply(app: &App, actor: &Actor, command: Command, answer: Answer) {
     let answer = counted(command.name().as_str(), answer);
     match command {
+        Command::Authenticate(token) => answer(authenticate::apply(app, actor, &token).await),
+        Command::Resume(resume) => resume::apply(app, actor, resume, answer).await,
         Command::Echo(payload) => answer(echo::apply(&payload)),
         Command::Ping => answer(ping::apply(app)),
         Command::Join(conversation) => join::apply(app, actor, conversation, answer).await,
         Command::Leave(conversation) => leave::apply(app, actor, conversation, answer),
+        Command::ConversationList(list) => conversation_list::apply(app, actor, list, answer),
         Command::Send(send) => send::apply(app, actor, *send, answer).await,
         Command::Edit(message, content) => edit::apply(app, actor, message, content, answer).await,
         Command::Delete(message) => delete::apply(app, actor, message, answer).await,
+        Command::MessageGet(message) => message_get::apply(app, actor, message, answer),
+        Command::React(react) => react::apply(app, actor, react, answer).await,
         Command::History(history) => history::apply(app, actor, history, answer),
         Command::Receipt(receipt) => receipt::apply(app, actor, receipt, answer).await,
         Command::Typing(conversation, state) => answer(typing::apply(app, actor, conversation, state).await),
-        _ => answer(Err(Rejection::with(Code::Internal, "UNFINISHED"))),
+        Command::CallStart(start) => call::start::apply(app, actor, start, answer).await,
+        Command::CallAnswer(call) => call::answer::apply(app, actor, call, answer).await,
+        Command::CallEnd(call) => call::end::apply(app, actor, call, answer).await,
+        Command::CallSignal(signal) => answer(call::signal::apply(app, actor, signal).await),
+        Command::CallGet(call) => answer(call::get::apply(app, actor, call).await),
+        Command::Emit(event) => answer(emit::apply(app, actor, *event).await),
+        Command::Disconnect(user) => answer(disconnect::apply(app, actor, &user).await),
+        Command::NotificationList(list) => notifications::list(app, actor, &list, answer),
+        Command::NotificationRead(read) => answer(notifications::read(app, actor, read).await),
+        Command::Notify(notify) => answer(notify::apply(app, actor, *notify).await),
+        Command::ConversationGet(id) => conversation::get::apply(app, actor, id, answer),
+        Command::ConversationCreate(create) => {
+            answer(conversation::create::apply(app, actor, *create).await);
+        }
+        Command::ConversationUpdate(update) => {
+            answer(conversation::update::apply(app, actor, *update).await);
+        }
+        Command::ConversationDelete(id) => answer(conversation::delete::apply(app, actor, &id).await),
+        Command::ParticipantList(list) => participant::list(app, actor, list, answer),
+        Command::ParticipantAdd(add) => answer(participant::add(app, actor, add).await),
+        Command::ParticipantRemove(id, user) => answer(participant::remove(app, actor, &id, &user).await),
+        Command::UserPut(user) => answer(user::put(app, actor, *user).await),
+        Command::UserImport(users) => answer(user::import(app, actor, &users).await),
+        Command::UserGet(user) => user::get(app, actor, user, answer),
+        Command::UserList(list) => user::list(app, actor, list, answer),
+        Command::UserDelete(user) => answer(user::delete(app, actor, &user).await),
     }
 }
 

@@ -6,6 +6,7 @@ mod gateway;
 mod limits;
 mod server;
 mod socket;
+mod uploads;
 
 use std::path::Path;
 
@@ -21,6 +22,7 @@ pub use gateway::GatewaySection;
 pub use limits::LimitsSection;
 pub use server::ServerSection;
 pub use socket::SocketSection;
+pub use uploads::UploadsSection;
 
 /// Everything that a gateway is told, checked.
 #[derive(Clone, Debug)]
@@ -35,6 +37,8 @@ pub struct Config {
     pub gateway: GatewaySection,
     /// How much is too much.
     pub limits: LimitsSection,
+    /// Files.
+    pub uploads: UploadsSection,
     /// Redis.
     pub redis: RedisSection,
     /// Postgres.
@@ -56,13 +60,14 @@ impl Config {
             AuthSection::SETTINGS,
             GatewaySection::SETTINGS,
             LimitsSection::SETTINGS,
+            UploadsSection::SETTINGS,
             RedisSection::SETTINGS,
             PostgresSection::SETTINGS,
             AdminSection::SETTINGS,
             LogSection::SETTINGS,
             ShutdownSection::SETTINGS,
         ])
-        .beside(&["ingest"])
+        .beside(&["calls", "ingest", "notifications"])
     }
 
     /// Reads the file at `path`, or the one that the environment names, and the environment.
@@ -87,6 +92,7 @@ impl Config {
         let auth = AuthSection::read(reader);
         let gateway = GatewaySection::read(reader);
         let limits = LimitsSection::read(reader);
+        let uploads = UploadsSection::read(reader);
         let redis = RedisSection::read(reader);
         let postgres = PostgresSection::read(reader);
         let admin = AdminSection::read(reader);
@@ -98,6 +104,7 @@ impl Config {
             auth: auth?,
             gateway: gateway?,
             limits: limits?,
+            uploads: uploads?,
             redis: redis?,
             postgres: postgres?,
             admin: admin?,

@@ -13,6 +13,8 @@ use parlance_domain::{custom::CustomEvent, rejection::Rejection};
 use serde_json::value::RawValue;
 
 mod answer;
+pub mod asyncapi;
+mod behaviour;
 mod catalog;
 mod decode;
 mod encode;
@@ -28,6 +30,7 @@ mod vocabulary;
 mod words;
 
 pub use answer::Answer;
+pub use behaviour::Behaviour;
 pub use catalog::Dialects;
 pub use decode::{Call, Decoded};
 pub use mistake::Mistake;
@@ -57,6 +60,7 @@ pub struct Dialect {
     hosts: Vec<String>,
     paths: Vec<String>,
     notation: Notation,
+    behaviour: Behaviour,
     refusals: Words,
     failure: Arc<answer::Failure>,
     rules: Vec<decode::Rule>,
@@ -83,6 +87,11 @@ impl Dialect {
     /// The Socket.IO paths, beside the usual one, whose `/` namespace is this dialect's.
     pub fn paths(&self) -> &[String] {
         &self.paths
+    }
+
+    /// What the gateway does for its clients.
+    pub fn behaviour(&self) -> &Behaviour {
+        &self.behaviour
     }
 
     /// The `connect_error` message for a refused handshake: the dialect's text for the code, else the code.

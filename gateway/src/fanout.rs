@@ -8,10 +8,13 @@
 mod crowd;
 mod dispatch;
 mod encoded;
+mod handed;
+mod here;
 mod order;
 mod probe;
 mod receive;
 mod repair;
+mod resume;
 mod room;
 
 use std::{
@@ -26,6 +29,7 @@ use std::{
 use parlance_broker::{
     Broker,
     append::Acl,
+    here::Here,
     partition::Partition,
     subscriber::{Inbox, Subscriber},
 };
@@ -33,18 +37,23 @@ use parlance_chassis::{lifecycle, readiness::Check};
 use parlance_domain::{
     id::{ConversationId, SessionId, UserId},
     rejection::{Code, Rejection},
-    version::Heads,
+    version::{Heads, Version},
 };
 use parlance_store::Store;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use crate::{
-    dialect::{DialectIndex, Dialects},
+    command::receipts::Receipts,
+    dialect::{Dialect, DialectIndex, Dialects},
     membership::Membership,
-    socket::session::Session,
+    socket::{cluster::ClusterDriver, session::Session},
+    users::Users,
 };
 use crowd::Lanes;
 use dispatch::{Task, Worker};
+pub(crate) use encoded::Encoded;
+use receive::Receivers;
+use here::Attendance;
 
 /// How many tasks may wait for one dispatch worker.
 const QUEUE: usize = 16 * 1024;
@@ -84,13 +93,24 @@ pub struct Join {
     pub member: Member,
     /// What it was authorised under; `None` when nothing could change that.
     pub acl: Option<Acl>,
+    /// The last event that it has already; it gets what follows. `None`: only what comes from now on.
+    pub since: Option<Version>,
     /// What it is told.
     pub confirm: Confirm,
 }
 
-/// What a join is answered with: from these heads on the socket gets every event. Called exactly once, by the
-/// dispatch worker before it hands on the next event, so it must not block.
-pub type Confirm = Box<dyn FnOnce(Result<Heads, JoinRefusal>) + Send>;
+/// What a join is answered with. Called exactly once, by the dispatch worker before it hands on the next event, so it
+/// must not block.
+pub type Confirm = Box<dyn FnOnce(Result<Joined, JoinRefusal>) + Send>;
+
+/// A socket is in a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Joined {
+    /// From here on it gets every event.
+    pub heads: Heads,
+    /// Whether it also got everything between its place and here.
+    pub recovered: bool,
+}
 
 /// Why a socket is not in a conversation.
 #[derive(Debug)]
@@ -114,10 +134,13 @@ pub(crate) struct Shared {
     store: Store,
     dialects: Dialects,
     membership: Membership,
+    attendance: Attendance,
     lifecycle: lifecycle::Handle,
     repairs: Semaphore,
     lanes: Lanes,
     delivered: metrics::Counter,
+    /// Where deliveries count as receipts; none when no dialect asks for it.
+    deliveries: Option<Receipts>,
 }
 
 /// A handle on the dispatch workers; cheap to clone.
@@ -142,34 +165,50 @@ pub struct Parts {
     pub subscriber: Subscriber,
     /// What the subscriber receives.
     pub inbox: Inbox,
+    /// Who gets what is published for users.
+    pub users: Users,
+    /// Who gets what other gateways' adapters say.
+    pub cluster: ClusterDriver,
     /// Where repairs read what the hot log has no longer.
     pub store: Store,
     /// What events are encoded for.
     pub dialects: Dialects,
     /// What participant events invalidate.
     pub membership: Membership,
+    /// Where deliveries count as receipts.
+    pub receipts: Receipts,
     /// Says whether every subscription is alive.
     pub check: Check,
     /// How many dispatch workers there are.
     pub workers: usize,
     /// How often the heads of all live conversations are compared.
     pub compare_every: Duration,
+    /// For how long somebody is known to be in a conversation.
+    pub presence_ttl: Duration,
 }
 
 impl Fanout {
     /// Starts the workers, the receiving task and the probes.
     pub fn start(parts: Parts, lifecycle: &lifecycle::Handle) -> Self {
         let delivered = metrics::counter!(crate::metrics::DELIVERIES.name);
+        let attendance = Attendance::default();
+        let here = Here::new(parts.broker.clone());
+        let tell = attendance.clone().run(here, parts.presence_ttl, lifecycle.hard());
+        lifecycle.spawn_support("attendance", tell);
+        let counts = |dialect: &Arc<Dialect>| dialect.behaviour().delivered_on_delivery;
+        let deliveries = parts.dialects.iter().any(counts).then_some(parts.receipts);
         let shared = Arc::new(Shared {
             broker: parts.broker,
             subscriber: parts.subscriber,
             store: parts.store,
             dialects: parts.dialects,
             membership: parts.membership,
+            attendance,
             lifecycle: lifecycle.clone(),
             repairs: Semaphore::new(REPAIRS),
             lanes: Lanes::start(parts.workers, &delivered, lifecycle),
             delivered,
+            deliveries,
         });
         let start = |_| {
             let (tasks, queue) = mpsc::channel(QUEUE);
@@ -180,9 +219,10 @@ impl Fanout {
         };
         let fanout = Self { workers: (0..parts.workers.max(1)).map(start).collect() };
         let pulse = probe::Pulse::new(shared.broker.keys().partitions().count());
-        let receive = receive::run(fanout.clone(), parts.inbox, pulse.clone(), lifecycle.hard());
+        let receivers = Receivers { fanout: fanout.clone(), users: parts.users, cluster: parts.cluster };
+        let receive = receive::run(receivers.clone(), parts.inbox, pulse.clone(), lifecycle.hard());
         lifecycle.spawn_support("subscriber", receive);
-        let prober = probe::Prober { shared, fanout: fanout.clone(), pulse, check: parts.check };
+        let prober = probe::Prober { shared, receivers, pulse, check: parts.check };
         lifecycle.spawn_support("subscription probe", prober.run(parts.compare_every, lifecycle.hard()));
         fanout
     }

@@ -3,6 +3,7 @@
 
 pub mod app;
 pub mod auth;
+pub mod broadcast;
 pub mod cli;
 pub mod command;
 pub mod config;
@@ -15,3 +16,5 @@ pub mod pressure;
 pub mod rest;
 pub mod server;
 pub mod socket;
+pub mod uploads;
+pub mod users;

@@ -40,6 +40,12 @@ pub const EVENTS_REFUSED: Metric = counter(
 /// Events handed to sockets.
 pub const DELIVERIES: Metric =
     counter("parlance_deliveries_total", "Events of conversations handed to sockets of this gateway", &[]);
+/// Events of users handed to sockets.
+pub const USER_DELIVERIES: Metric = counter(
+    "parlance_user_deliveries_total",
+    "Events of users' own channels handed to sockets of this gateway",
+    &[],
+);
 /// How long an append took.
 pub const APPEND_SECONDS: Metric =
     seconds("parlance_append_seconds", "Time from a command to its place in the stream", &[]);
@@ -66,6 +72,7 @@ pub const METRICS: &[Metric] = &[
     COMMANDS,
     EVENTS_REFUSED,
     DELIVERIES,
+    USER_DELIVERIES,
     APPEND_SECONDS,
     REPAIRS,
     SUBSCRIBER_LAGS,

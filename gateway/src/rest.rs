@@ -1,21 +1,36 @@
 //! REST, for backends with a service key and for users with a token. A handler takes a request apart, calls one use
-//! case and puts the answer together; the rules are those of the commands. `docs/rest.md` describes it.
+//! case and puts the answer together; the rules are those of the commands. `docs/rest.md` describes it, and so does the
+//! OpenAPI document that is made from the handlers.
 
 mod body;
+mod calls;
 mod caller;
+mod conversation_list;
 mod conversations;
+mod docs_page;
+mod etag;
+mod events;
 mod health;
+mod idempotency;
 mod messages;
+mod notifications;
+pub mod openapi;
+pub mod page;
 mod participants;
 mod path;
 mod problem;
 mod query;
+mod reactions;
+mod receipts;
+#[expect(dead_code, reason = "these types are for the document alone")]
+mod schema;
+mod sessions;
+mod typing;
+mod uploads;
+mod users;
 
-use axum::{
-    Router,
-    extract::DefaultBodyLimit,
-    routing::{get, patch, post, put},
-};
+use axum::{Router, extract::DefaultBodyLimit, middleware};
+use utoipa_axum::router::OpenApiRouter;
 
 use crate::app::App;
 use problem::Problem;
@@ -23,17 +38,33 @@ use problem::Problem;
 /// The largest body, in bytes.
 pub const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
 
+/// The routes with their descriptions, a line for each file.
+fn resources() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(openapi::head())
+        .merge(calls::routes())
+        .merge(conversations::routes())
+        .merge(conversation_list::routes())
+        .merge(participants::routes())
+        .merge(messages::routes())
+        .merge(reactions::routes())
+        .merge(receipts::routes())
+        .merge(typing::routes())
+        .merge(events::routes())
+        .merge(sessions::routes())
+        .merge(uploads::routes())
+        .merge(users::routes())
+        .merge(notifications::routes())
+        .merge(health::routes())
+        .merge(openapi::routes())
+}
+
 /// All routes. Whatever else is asked for is answered 404 or 405, in the same form.
 pub fn router(app: App) -> Router {
-    Router::new()
-        .route("/health", get(health::health))
-        .route("/v1/conversations", post(conversations::create))
-        .route(
-            "/v1/conversations/{conversation}/participants/{user}",
-            put(participants::add).delete(participants::remove),
-        )
-        .route("/v1/conversations/{conversation}/messages", post(messages::send).get(messages::history))
-        .route("/v1/messages/{message}", patch(messages::edit).delete(messages::delete))
+    let once = middleware::from_fn_with_state(app.clone(), idempotency::once);
+    Router::from(resources())
+        .route_layer(once)
+        .route_layer(middleware::from_fn(etag::not_modified))
+        .merge(docs_page::routes())
         .fallback(async || Problem::NO_SUCH_PATH)
         .method_not_allowed_fallback(async || Problem::NO_SUCH_METHOD)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -44,7 +75,7 @@ pub fn router(app: App) -> Router {
 pub fn serves(path: &str) -> bool {
     let below =
         |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    below("/health") || below("/v1")
+    below("/health") || below("/v1") || below("/docs")
 }
 
 #[cfg(test)]
@@ -53,7 +84,7 @@ mod tests {
 
     #[test]
     fn rest_has_its_own_paths() {
-        assert!(serves("/v1") && serves("/v1/x") && serves("/health"));
-        assert!(!serves("/v10") && !serves("/socket.io") && !serves("/healthy"));
+        assert!(serves("/v1") && serves("/v1/x") && serves("/health") && serves("/docs"));
+        assert!(!serves("/v10") && !serves("/socket.io") && !serves("/healthy") && !serves("/docs.html"));
     }
 }

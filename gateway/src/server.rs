@@ -20,12 +20,13 @@ use parlance_chassis::{
     readiness::Readiness,
 };
 use parlance_store::{Store, StoreConfig, StoreError};
-use socketioxide::SocketIo;
+use socketioxide_redis::InitError;
 use tokio::net::TcpListener;
 
 use crate::{
     app::{App, Parts},
     auth::{Auth, ServiceKeys},
+    broadcast::{Broadcasts, Outgoing},
     command::{
         append::{Acknowledgement, MOST_WAITING},
         receipts::Receipts,
@@ -38,9 +39,13 @@ use crate::{
     pressure::Pressure,
     rest,
     socket::{
+        cluster::{ClusterDriver, Io},
         connect,
+        expiry::Expiry,
         wire::{self, KillReason, SlowReader, SocketPath, WireConfig, WireConfigError, Wires},
     },
+    uploads::{OpenError, Uploads},
+    users::{self, Users},
 };
 
 /// Why a gateway did not start.
@@ -70,6 +75,12 @@ pub enum StartError {
     /// A dialect's Socket.IO path is one of the REST API.
     #[error("dialects: the path {0:?} belongs to the REST API")]
     TakenPath(String),
+    /// A dialect's namespace cannot be part of a channel's name.
+    #[error("dialects: a namespace has a `#`")]
+    Namespace,
+    /// The store of uploads cannot be opened.
+    #[error(transparent)]
+    Uploads(#[from] OpenError),
     /// Dialect files have mistakes.
     #[error("dialects:{}", .0.iter().map(|mistake| format!("\n  {mistake}")).collect::<String>())]
     Dialects(Vec<Mistake>),
@@ -82,10 +93,21 @@ impl StartError {
             StartError::Wire(_)
             | StartError::Path(_)
             | StartError::TakenPath(_)
+            | StartError::Uploads(_)
+            | StartError::Namespace
             | StartError::Dialects(_)
             | StartError::Broker(BrokerError::Layout { .. })
             | StartError::Store(StoreError::Layout { .. } | StoreError::Url) => exit::USAGE,
             _ => exit::FAILURE,
+        }
+    }
+}
+
+impl From<InitError<ClusterDriver>> for StartError {
+    fn from(error: InitError<ClusterDriver>) -> Self {
+        match error {
+            InitError::Driver(error) => StartError::Broker(error),
+            InitError::MalformedNamespace => StartError::Namespace,
         }
     }
 }
@@ -128,10 +150,11 @@ pub async fn start(
     // Started first: probes see a gateway that is alive and not ready while it connects.
     let admin = admin::serve(admin, readiness, recorder, lifecycle, Router::new())?;
 
-    let app = connect_parts(config, clock, lifecycle, check).await?;
+    let (app, cluster, outgoing) = connect_parts(config, clock, lifecycle, check).await?;
     let paths = socket_paths(&app)?;
-    let (sockets, io, wires) = wire::build(SocketIo::builder(), wire_config(&app.config, paths), lifecycle)?;
-    connect::register(&io, &app);
+    let (sockets, io, wires) = wire::build(cluster.builder(), wire_config(&app.config, paths), lifecycle)?;
+    connect::register(&io, &app).await?;
+    broadcast(outgoing, io, &app);
     close_at_soft_stop(wires, lifecycle);
 
     let routes = rest::router(app).merge(sockets);
@@ -146,7 +169,7 @@ async fn connect_parts(
     clock: Clock,
     lifecycle: &Handle,
     check: parlance_chassis::readiness::Check,
-) -> Result<App, StartError> {
+) -> Result<(App, ClusterDriver, Outgoing), StartError> {
     let dialects = Dialects::load(config.gateway.dialects_folder.as_deref(), &config.gateway.dialect)
         .map_err(StartError::Dialects)?;
     let broker = Broker::connect(broker_config(&config)).await?;
@@ -157,21 +180,37 @@ async fn connect_parts(
 
     let (subscriber, inbox) = Subscriber::connect(&broker).await?;
     let membership = Membership::new(config.gateway.policy, broker.clone(), store.clone());
+    let users = Users::start(
+        users::Parts {
+            subscriber: subscriber.clone(),
+            partitions: broker.keys().partitions().clone(),
+            dialects: dialects.clone(),
+            deadline: config.redis.command_deadline,
+            workers: config.gateway.dispatch_workers,
+        },
+        lifecycle,
+    );
+    let cluster = ClusterDriver::new(broker.clone(), subscriber.clone());
+    let (broadcasts, outgoing) = Broadcasts::new(config.redis.command_deadline);
+    let receipts = Receipts::default();
     let fanout = Fanout::start(
         fanout::Parts {
             broker: broker.clone(),
             subscriber,
             inbox,
+            users: users.clone(),
+            cluster: cluster.clone(),
             store: store.clone(),
             dialects: dialects.clone(),
             membership: membership.clone(),
+            receipts: receipts.clone(),
             check,
             workers: config.gateway.dispatch_workers,
             compare_every: config.gateway.compare_interval,
+            presence_ttl: config.gateway.presence_ttl,
         },
         lifecycle,
     );
-    let receipts = Receipts::default();
     let limits = &config.limits;
     let log = ReceiptLog::new(
         broker.clone(),
@@ -185,8 +224,10 @@ async fn connect_parts(
     };
     let pressure = Pressure::default();
     lifecycle.spawn_support("memory pressure", pressure.clone().watch(broker.clone(), lifecycle.hard()));
+    let expiry = Expiry::new(config.auth.expiry_warning, config.auth.leeway);
+    lifecycle.spawn_support("token expiry", expiry.clone().run(clock.clone(), lifecycle.hard()));
     let bounds = Bounds { entries: limits.ingest_entries, bytes: limits.ingest_bytes };
-    Ok(App::new(Parts {
+    let app = App::new(Parts {
         auth: Auth::new(&config.auth),
         service_keys: ServiceKeys::new(&config.auth.service_keys),
         appender: Appender::new(broker.clone(), bounds),
@@ -197,11 +238,22 @@ async fn connect_parts(
         replicas,
         pressure,
         receipts,
+        uploads: Uploads::open(&config.uploads)?,
+        expiry,
         fanout,
+        users,
+        broadcasts,
         clock,
         lifecycle: lifecycle.clone(),
         config,
-    }))
+    });
+    Ok((app, cluster, outgoing))
+}
+
+fn broadcast(outgoing: Outgoing, io: Io, app: &App) {
+    let namespaces = app.dialects.namespaces().map(str::to_owned).collect();
+    let run = outgoing.run(io, namespaces, app.lifecycle.hard());
+    app.lifecycle.spawn_support("events for everyone", run);
 }
 
 async fn replica_gate(broker: &Broker, lifecycle: &Handle) -> Result<ReplicaGate, BrokerError> {

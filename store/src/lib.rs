@@ -4,14 +4,21 @@
 //! What the ingest streams carry (messages, receipts, heads, dead letters) is read here and written by the
 //! worker alone. Nothing here touches Redis; the outbox is given the way to append.
 
+pub mod call;
+pub mod changes;
 pub mod conversation;
+pub mod cursor;
 pub mod error;
+pub mod list;
 pub mod message;
+pub mod notification;
 pub mod outbox;
 pub mod participant;
+pub mod reaction;
 mod row;
 pub mod schema;
 pub mod store;
+pub mod upload;
 pub mod user;
 
 pub use error::StoreError;

@@ -1,17 +1,22 @@
 //! Who takes part in a conversation. The rows here are the truth of membership; events only say that it changed.
 
+mod change;
+mod list;
+
 use chrono::{DateTime, Utc};
 use parlance_domain::{
-    conversation::{ParticipantChange, ParticipantRole},
-    event::EventKind,
-    id::{ConversationId, SessionId, UserId},
+    conversation::ParticipantRole,
+    id::{ConversationId, UserId},
     time::Timestamp,
     user::Profile,
     version::Version,
 };
-use sqlx::{PgConnection, query_as, query_scalar};
+use sqlx::{query_as, query_scalar};
 
-use crate::{error::StoreError, outbox, row, store::Store, user};
+pub use change::{Added, Removal};
+pub use list::ListedParticipant;
+
+use crate::{error::StoreError, row, store::Store};
 
 /// Somebody who takes part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,17 +25,6 @@ pub struct Member {
     pub user: UserId,
     /// As what, in the application's words; `member` when it did not say.
     pub role: String,
-}
-
-/// What became of a command to add or remove a participant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// It is done, and its event waits in the outbox.
-    Done,
-    /// It was so already.
-    Nothing,
-    /// There is no such conversation.
-    NoConversation,
 }
 
 /// Somebody's membership after it was last changed.
@@ -91,59 +85,6 @@ impl Store {
         .await
     }
 
-    /// Makes somebody take part, or gives a participant another role, and puts the event in the outbox: call
-    /// [`Store::flush_outbox`] next.
-    ///
-    /// # Errors
-    /// As every query.
-    pub async fn add_participant(
-        &self,
-        conversation: &ConversationId,
-        user: &UserId,
-        role: &str,
-        origin: Option<&SessionId>,
-    ) -> Result<Change, StoreError> {
-        self.transaction(async |connection| {
-            if !lock(connection, conversation).await? {
-                return Ok(Change::NoConversation);
-            }
-            let changed = sqlx::query(ADD)
-                .bind(conversation.as_str())
-                .bind(user.as_str())
-                .bind(role)
-                .execute(&mut *connection)
-                .await?
-                .rows_affected();
-            announce(connection, EventKind::ParticipantAdded, conversation, user, origin, changed).await
-        })
-        .await
-    }
-
-    /// Makes somebody take part no longer, and puts the event in the outbox: call [`Store::flush_outbox`] next.
-    ///
-    /// # Errors
-    /// As every query.
-    pub async fn remove_participant(
-        &self,
-        conversation: &ConversationId,
-        user: &UserId,
-        origin: Option<&SessionId>,
-    ) -> Result<Change, StoreError> {
-        self.transaction(async |connection| {
-            if !lock(connection, conversation).await? {
-                return Ok(Change::NoConversation);
-            }
-            let changed = sqlx::query(REMOVE)
-                .bind(conversation.as_str())
-                .bind(user.as_str())
-                .execute(&mut *connection)
-                .await?
-                .rows_affected();
-            announce(connection, EventKind::ParticipantRemoved, conversation, user, origin, changed).await
-        })
-        .await
-    }
-
     /// The memberships that changed after `since`, oldest change first, each in its state now: `limit` of them, and
     /// those that the same event announced as the last one (a creation announces all participants at once).
     ///
@@ -170,39 +111,7 @@ impl Store {
     }
 }
 
-async fn lock(connection: &mut PgConnection, conversation: &ConversationId) -> Result<bool, StoreError> {
-    let row: Option<i32> = query_scalar("SELECT 1 FROM conversations WHERE id = $1 FOR NO KEY UPDATE")
-        .bind(conversation.as_str())
-        .fetch_optional(connection)
-        .await?;
-    Ok(row.is_some())
-}
-
-async fn announce(
-    connection: &mut PgConnection,
-    kind: EventKind,
-    conversation: &ConversationId,
-    user: &UserId,
-    origin: Option<&SessionId>,
-    changed: u64,
-) -> Result<Change, StoreError> {
-    if changed == 0 {
-        return Ok(Change::Nothing);
-    }
-    let known = user::profiles(connection, std::slice::from_ref(user)).await?;
-    let participant = known.into_iter().next().unwrap_or_else(|| Profile::unknown(user.clone()));
-    let role: String =
-        query_scalar("SELECT role FROM participants WHERE conversation_id = $1 AND user_id = $2")
-            .bind(conversation.as_str())
-            .bind(user.as_str())
-            .fetch_one(&mut *connection)
-            .await?;
-    let change = ParticipantChange { participant, role: participant_role(&role)? };
-    outbox::enqueue(connection, conversation, kind, &change, origin).await?;
-    Ok(Change::Done)
-}
-
-fn participant_role(word: &str) -> Result<ParticipantRole, StoreError> {
+pub(crate) fn participant_role(word: &str) -> Result<ParticipantRole, StoreError> {
     ParticipantRole::new(word)
         .map_err(|problem| StoreError::Unexpected(format!("participants.role {word:?}: {problem}")))
 }
@@ -242,16 +151,6 @@ const MEMBERS: &str = "
 const IS_MEMBER: &str = "
     SELECT EXISTS (SELECT 1 FROM participants WHERE conversation_id = $1 AND user_id = $2 AND left_at IS NULL)
     FROM conversations WHERE id = $1";
-
-const ADD: &str = "
-    INSERT INTO participants AS p (conversation_id, user_id, role, joined_at) VALUES ($1, $2, $3, now())
-    ON CONFLICT (conversation_id, user_id) DO UPDATE SET
-        role = EXCLUDED.role, left_at = NULL,
-        joined_at = CASE WHEN p.left_at IS NULL THEN p.joined_at ELSE EXCLUDED.joined_at END
-    WHERE p.left_at IS NOT NULL OR p.role <> EXCLUDED.role";
-
-const REMOVE: &str = "
-    UPDATE participants SET left_at = now() WHERE conversation_id = $1 AND user_id = $2 AND left_at IS NULL";
 
 const SINCE: &str = "
     SELECT p.user_id, u.name, u.avatar, u.role, p.role AS participant_role, p.joined_at, p.left_at, p.epoch, p.rev

@@ -25,8 +25,10 @@ use crate::{
     config::Settings,
     ingest::{Claimer, Held, Holder, Reader, Writer, intake, reader},
     task::{
+        calls::{self, Overtime},
         every,
         gauges::{self, Gauges},
+        notify::Notifier,
         outbox::{self, Finisher},
         settle::{self, Settling},
         watch,
@@ -107,6 +109,8 @@ pub async fn start(
     };
     let consumers = Arc::new(consumers(&broker).await?);
     start_ingest(&settings, &broker, &store, Arc::clone(&consumers), lifecycle);
+    start_overtime(&settings, &broker, &store, clock.clone(), lifecycle);
+    start_notifier(&settings, &broker, &store, lifecycle);
     start_tasks(&broker, &store, clock, checks, lifecycle);
     tracing::info!(partitions = settings.redis.partitions, admin = %address, "worker started");
     Ok(address)
@@ -199,6 +203,24 @@ async fn leave(
     broker.close().await;
     store.close().await;
     Ok(())
+}
+
+fn start_overtime(settings: &Settings, broker: &Broker, store: &Store, clock: Clock, lifecycle: &Handle) {
+    let appender = Appender::new(broker.clone(), NO_BOUNDS);
+    let overtime = Overtime::new(broker.clone(), store.clone(), appender, clock, settings.calls);
+    let overtime = Arc::new(overtime);
+    let end = every("end calls", calls::EVERY, lifecycle.soft(), move || Arc::clone(&overtime).end());
+    lifecycle.spawn("calls", end);
+}
+
+fn start_notifier(settings: &Settings, broker: &Broker, store: &Store, lifecycle: &Handle) {
+    let notifier = Arc::new(Notifier::new(broker.clone(), store.clone()));
+    let (interval, maker) = (settings.notifications.interval, Arc::clone(&notifier));
+    let make = every("make notifications", interval, lifecycle.soft(), move || Arc::clone(&maker).make());
+    lifecycle.spawn("notifier", make);
+    let announce =
+        every("announce notifications", interval, lifecycle.soft(), move || Arc::clone(&notifier).announce());
+    lifecycle.spawn("announcer", announce);
 }
 
 fn start_tasks(broker: &Broker, store: &Store, clock: Clock, checks: watch::Checks, lifecycle: &Handle) {

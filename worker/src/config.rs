@@ -1,6 +1,8 @@
 //! The worker's configuration.
 
+mod calls;
 mod ingest;
+mod notifications;
 
 use parlance_broker::BrokerConfig;
 use parlance_chassis::config::{
@@ -9,7 +11,9 @@ use parlance_chassis::config::{
 };
 use parlance_store::StoreConfig;
 
+pub use calls::CallsSection;
 pub use ingest::IngestSection;
+pub use notifications::NotificationsSection;
 
 /// Everything that can be set.
 #[derive(Debug, Clone)]
@@ -24,6 +28,10 @@ pub struct Settings {
     pub postgres: PostgresSection,
     /// How entries are gathered and written.
     pub ingest: IngestSection,
+    /// When a call is ended that nobody ends.
+    pub calls: CallsSection,
+    /// How participants are notified of messages.
+    pub notifications: NotificationsSection,
     /// How long the process may take to end.
     pub shutdown: ShutdownSection,
 }
@@ -37,6 +45,8 @@ impl Settings {
             RedisSection::SETTINGS,
             PostgresSection::SETTINGS,
             IngestSection::SETTINGS,
+            CallsSection::SETTINGS,
+            NotificationsSection::SETTINGS,
             ShutdownSection::SETTINGS,
         ])
         .beside(&["auth", "gateway", "limits", "server", "socket"])
@@ -56,6 +66,8 @@ impl Settings {
         let redis = RedisSection::read(reader);
         let postgres = PostgresSection::read(reader);
         let ingest = IngestSection::read(reader);
+        let calls = CallsSection::read(reader);
+        let notifications = NotificationsSection::read(reader);
         let shutdown = ShutdownSection::read(reader);
         Ok(Self {
             log: log?,
@@ -63,6 +75,8 @@ impl Settings {
             redis: redis?,
             postgres: postgres?,
             ingest: ingest?,
+            calls: calls?,
+            notifications: notifications?,
             shutdown: shutdown?,
         })
     }

@@ -8,7 +8,7 @@ use parlance_broker::{
 use parlance_store::{Store, StoreError};
 use sqlx::{PgConnection, query, query_as, query_scalar};
 
-use crate::ingest::{Fault, Rows, decode, heads, raise_heads, write};
+use crate::ingest::{Fault, Rows, decode, heads, purge, raise_heads, write};
 
 /// The longest reason that is kept, in characters.
 const MOST_REASON_CHARS: usize = 500;
@@ -130,7 +130,9 @@ async fn retry_in(connection: &mut PgConnection, id: i64) -> Result<Retried, Sto
         Ok(envelope) => envelope,
         Err(fault) => return Ok(Retried::Refused(fault.reason)),
     };
-    write(connection, &Rows::fold([&envelope])).await?;
+    let rows = Rows::fold([&envelope]);
+    write(connection, &rows).await?;
+    while purge(connection, &rows).await? {}
     query("DELETE FROM dead_letters WHERE id = $1").bind(id).execute(connection).await?;
     Ok(Retried::Written)
 }

@@ -22,5 +22,5 @@ pub(crate) use held::Held;
 pub(crate) use intake::intake;
 pub(crate) use reader::Reader;
 pub(crate) use rows::Rows;
-pub(crate) use upsert::{raise_heads, write};
+pub(crate) use upsert::{purge, raise_heads, write};
 pub(crate) use writer::Writer;

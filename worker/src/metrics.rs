@@ -2,6 +2,7 @@
 
 use metrics::Unit;
 use parlance_chassis::metrics::{Kind, Metric};
+use parlance_domain::call::CallStatus;
 
 /// Entries that left their stream because of this process.
 pub const PERSISTED: Metric = Metric {
@@ -102,6 +103,42 @@ pub const PENDING: Metric = Metric {
     labels: &["stream"],
 };
 
+/// Calls that ended because their time was over.
+pub const CALLS_ENDED: Metric = Metric {
+    name: "parlance_worker_calls_ended_total",
+    kind: Kind::Counter,
+    unit: None,
+    help: "Calls that this worker ended because they rang or went on for too long",
+    labels: &["status"],
+};
+
+/// Notifications of messages.
+pub const NOTIFICATIONS: Metric = Metric {
+    name: "parlance_worker_notifications_total",
+    kind: Kind::Counter,
+    unit: None,
+    help: "Notifications that this worker made of messages",
+    labels: &[],
+};
+
+/// Notifications that their users were told of.
+pub const NOTIFICATIONS_ANNOUNCED: Metric = Metric {
+    name: "parlance_worker_notifications_announced_total",
+    kind: Kind::Counter,
+    unit: None,
+    help: "Notifications that this worker told their users of",
+    labels: &[],
+};
+
+/// Messages of which participants are still to be notified.
+pub const NOTIFICATION_JOBS: Metric = Metric {
+    name: "parlance_notification_jobs",
+    kind: Kind::Gauge,
+    unit: None,
+    help: "Messages of which participants are still to be notified",
+    labels: &[],
+};
+
 /// Everything above.
 pub const METRICS: &[Metric] = &[
     PERSISTED,
@@ -115,11 +152,20 @@ pub const METRICS: &[Metric] = &[
     WAITING,
     WAITING_BYTES,
     PENDING,
+    CALLS_ENDED,
+    NOTIFICATIONS,
+    NOTIFICATIONS_ANNOUNCED,
+    NOTIFICATION_JOBS,
 ];
 
 /// The counter without labels.
 pub(crate) fn counter(metric: &Metric) -> metrics::Counter {
     metrics::counter!(metric.name)
+}
+
+/// The counter of calls that came to this end.
+pub(crate) fn calls_ended(status: CallStatus) -> metrics::Counter {
+    metrics::counter!(CALLS_ENDED.name, "status" => status.as_str())
 }
 
 /// The counter of a stream.

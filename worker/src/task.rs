@@ -1,7 +1,9 @@
 //! Small units of background work and their runner. A unit takes no input, works in bounded steps, can be repeated
 //! at any time by any number of workers, and says how much it did.
 
+pub(crate) mod calls;
 pub(crate) mod gauges;
+pub(crate) mod notify;
 pub(crate) mod outbox;
 pub(crate) mod settle;
 pub(crate) mod watch;

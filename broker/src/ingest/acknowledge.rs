@@ -1,14 +1,14 @@
 //! Acknowledging: the caller of `acknowledge.lua`.
 
-use parlance_domain::{id::MessageId, version::Version};
+use parlance_domain::version::Version;
 
 use super::{EntryId, GROUP, StreamKind};
-use crate::{broker::Broker, error::BrokerError, partition::Partition, script::Script};
+use crate::{broker::Broker, error::BrokerError, objects::ObjectId, partition::Partition, script::Script};
 
 const SOURCE: &str =
     concat!(include_str!("../../lua/low_water.lua"), include_str!("../../lua/acknowledge.lua"));
 
-/// How long a message's object lives on when the message is in Postgres.
+/// How long an object lives on when its newest state is in Postgres.
 const OBJECT_SECONDS: u64 = 3_600;
 
 /// How many entries one run of the script takes; more would hold up everybody else for too long.
@@ -21,8 +21,8 @@ pub struct Persisted {
     pub id: EntryId,
     /// Its size, from [`super::Entry::size`].
     pub size: u64,
-    /// The message that it created or changed, and the state that it gave it.
-    pub object: Option<(MessageId, Version)>,
+    /// The object that it created or changed, and the version that it gave it.
+    pub object: Option<(ObjectId, Version)>,
 }
 
 /// What was taken out of a stream.

@@ -41,7 +41,7 @@ const OWNERS: &[(&str, &str, Owner)] = &[
     ("layout", "`layout`", Owner::Layout),
     ("conv", "`{tag}:conv:<id>`", Owner::Unsettled),
     ("log", "`{tag}:log:<id>`", Owner::Unsettled),
-    ("obj", "`{tag}:obj:<message id>`", Owner::IngestEntry),
+    ("obj", "`{tag}:obj:<message or call id>`", Owner::IngestEntry),
 ];
 
 /// Kinds that always have a time to live.

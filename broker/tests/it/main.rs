@@ -14,7 +14,10 @@ mod world;
 
 mod appending;
 mod bounds;
+mod call_objects;
+mod claims;
 mod heads;
+mod here;
 mod hot_log;
 mod idempotency;
 mod layout;
@@ -22,6 +25,7 @@ mod lifetimes;
 mod model;
 mod objects;
 mod outage;
+mod reactions;
 mod receipts;
 mod replica;
 mod restart;

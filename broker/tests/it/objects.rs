@@ -1,8 +1,11 @@
 //! Where a message is, from its id alone.
 
-use fred::interfaces::KeysInterface;
+use fred::interfaces::{HashesInterface, KeysInterface};
 use futures_util::future::join_all;
-use parlance_broker::append::{Append, Appended, Object};
+use parlance_broker::{
+    append::{Append, Appended, Object},
+    objects::ObjectId,
+};
 use parlance_domain::{
     event::EventKind,
     id::{ConversationId, MessageId},
@@ -10,10 +13,13 @@ use parlance_domain::{
     version::{Seq, Version},
 };
 
-use crate::world::{World, conversation, now};
+use crate::world::{World, conversation, now, numbers, stored};
 
 fn message_id(append: &Append) -> MessageId {
-    append.object.as_ref().unwrap().id
+    match append.object.as_ref().unwrap().id {
+        ObjectId::Message(id) => id,
+        ObjectId::Call(id) => panic!("call {id}"),
+    }
 }
 
 fn place(append: &Append, conversation: &ConversationId, seq: u64) -> Place {
@@ -45,9 +51,11 @@ async fn an_object_holds_what_is_known_of_its_message_and_does_not_expire_by_its
     let expected = [
         ("conv", "c".to_owned()),
         ("epoch", header.version.epoch.to_string()),
+        ("reactions", "1 []".to_owned()),
         ("rev", header.version.rev.to_string()),
         ("sender", "u".to_owned()),
         ("seq", "1".to_owned()),
+        ("state", "1:1".to_owned()),
     ];
     assert_eq!(object, expected.map(|(name, value)| (name.to_owned(), value)).into());
     assert_eq!(world.ttl(key).await, -1);
@@ -84,7 +92,7 @@ async fn a_repeated_command_makes_no_second_object() {
 fn change(world: &World, created: &Append, attempt: &str, expected: Version) -> Append {
     let change = world.message(&created.conversation, attempt);
     let fields = vec![("sender", "u".to_owned()), ("seq", "1".to_owned())];
-    let object = Some(Object { id: message_id(created), expected: Some(expected), fields });
+    let object = Some(Object { id: message_id(created).into(), expected: Some(expected), fields });
     Append { kind: EventKind::MessageEdited, object, ..change }
 }
 
@@ -97,7 +105,7 @@ async fn a_change_that_was_decided_on_a_state_that_is_over_is_stale_and_writes_n
     let second = now(world.append_known(&change(&world, &created, "edit", first)).await).version;
     assert!(second > first);
     let before = world.snapshot().await;
-    for over in [first, Version::new(1, 7), Version::new(2, second.rev)] {
+    for over in [first, Version::new(1, 0), Version::new(0, 7)] {
         let answer = world.append_known(&change(&world, &created, "late", over)).await;
         assert_eq!(answer, Appended::Stale, "{over:?}");
     }
@@ -151,6 +159,38 @@ async fn a_message_that_only_postgres_knows_can_be_changed_and_is_known_from_the
     assert_eq!((object.place, object.version), (place(&created, &id, 1), edited));
     // Another one that read the same row comes too late.
     assert_eq!(world.append_known(&change(&world, &created, "late", version)).await, Appended::Stale);
+    world.clean_up().await;
+}
+
+/// Redis went back to before the edit, which Postgres has.
+#[tokio::test]
+async fn a_change_that_was_decided_on_a_state_that_redis_lost_goes_through_and_competes_as_ever() {
+    let world = World::new().await;
+    let id = conversation("c");
+    let created = world.message(&id, "1");
+    let first = now(world.append(&created).await).version;
+    let lost = Version::new(first.epoch, first.rev + 3);
+    let _: i64 = world.broker.client().hset(world.broker.keys().state(&id), ("replid", "0")).await.unwrap();
+    let floors = stored(lost.epoch, lost.rev, 1);
+    assert_eq!(numbers(world.append_from(&world.message(&id, "2"), floors).await), (2, lost.rev + 1, 2));
+    let edited = now(world.append_known(&change(&world, &created, "edit", lost)).await).version;
+    assert_eq!(world.append_known(&change(&world, &created, "late", lost)).await, Appended::Stale);
+    let object = world.broker.object(message_id(&created)).await.unwrap().unwrap();
+    assert_eq!(object.version, edited);
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn a_change_that_was_decided_before_redis_was_known_to_have_gone_back_is_decided_anew() {
+    let world = World::new().await;
+    let id = conversation("c");
+    let created = world.message(&id, "1");
+    let version = now(world.append(&created).await).version;
+    let edit = change(&world, &created, "edit", version);
+    let _: i64 = world.broker.client().hset(world.broker.keys().state(&id), ("replid", "0")).await.unwrap();
+    assert_eq!(world.append_from(&edit, stored(1, 1, 1)).await, Appended::Stale);
+    assert_eq!(world.ingest(&id).await.len(), 1);
+    assert_eq!(now(world.append_known(&edit).await).version, Version::new(2, 2));
     world.clean_up().await;
 }
 

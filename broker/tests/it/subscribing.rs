@@ -8,8 +8,9 @@ use parlance_broker::{
 use parlance_domain::{
     entry::{Envelope, Header},
     event::{Event, EventKind},
-    id::ConversationId,
+    id::{ConversationId, UserId},
     time::Timestamp,
+    user_event::UserEvent,
 };
 use std::collections::BTreeSet;
 
@@ -99,6 +100,44 @@ async fn nothing_arrives_of_a_conversation_that_was_unsubscribed() {
     subscriber.subscribe(&left).await.unwrap();
     let expected = append(&world, &left, "2").await;
     assert_eq!(published(&mut inbox).await, (left, expected));
+    subscriber.close().await;
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn users_and_adapters_have_channels_of_their_own() {
+    let world = World::new().await;
+    let (subscriber, mut inbox) = Subscriber::connect(&world.broker).await.unwrap();
+    let (here, gone) = (UserId::new("c2").unwrap(), UserId::new("x}:conv:{y").unwrap());
+    // A conversation of the same name is somebody else.
+    subscriber.subscribe(&conversation("c2")).await.unwrap();
+    subscriber.subscribe_user(&here).await.unwrap();
+    subscriber.subscribe_user(&gone).await.unwrap();
+    subscriber.unsubscribe_user(&gone).await.unwrap();
+    for user in [&gone, &here] {
+        world.broker.publish_to_user(user, &UserEvent::Disconnect).await.unwrap();
+    }
+    match next(&mut inbox).await {
+        Incoming::PublishedToUser { user, partition, payload } => {
+            assert_eq!((&user, partition), (&here, world.broker.keys().partitions().of("c2")));
+            assert_eq!(serde_json::from_str::<UserEvent>(&payload).unwrap(), UserEvent::Disconnect);
+        }
+        other => panic!("not the user's event: {other:?}"),
+    }
+    let channel = format!("{}-request#/#", world.broker.keys().cluster_prefix());
+    assert_eq!(world.broker.count_cluster(&channel).await.unwrap(), 0);
+    subscriber.subscribe_cluster(&channel).await.unwrap();
+    assert_eq!(world.broker.count_cluster(&channel).await.unwrap(), 1);
+    let bytes = vec![0, 0xff, b'a'];
+    world.broker.publish_to_cluster(&channel, bytes.clone()).await.unwrap();
+    match next(&mut inbox).await {
+        Incoming::PublishedToCluster { channel: came, partition, payload } => {
+            assert_eq!((came, partition, payload), (channel.clone(), Partition(0), bytes));
+        }
+        other => panic!("not what an adapter said: {other:?}"),
+    }
+    subscriber.unsubscribe_cluster(&channel).await.unwrap();
+    assert_eq!(world.broker.count_cluster(&channel).await.unwrap(), 0);
     subscriber.close().await;
     world.clean_up().await;
 }

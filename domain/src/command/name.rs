@@ -1,11 +1,11 @@
 //! The table of commands: each one's canonical name and the fields that it reads.
 
 macro_rules! commands {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal [$($field:literal)*])*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal [$($field:literal)*])*) => {
         /// The commands, by their canonical names.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum CommandName {
-            $($(#[$doc])* $variant,)*
+            $($(#[doc = $doc])* $variant,)*
         }
 
         impl CommandName {
@@ -16,6 +16,13 @@ macro_rules! commands {
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(CommandName::$variant => $name,)*
+                }
+            }
+
+            /// What it does, in a sentence.
+            pub fn about(self) -> &'static str {
+                match self {
+                    $(CommandName::$variant => concat!($($doc),*).trim_ascii(),)*
                 }
             }
 
@@ -30,81 +37,91 @@ macro_rules! commands {
 }
 
 commands! {
-    /// See [`super::Command::Authenticate`].
+    /// Lets the session last as long as a newer token of the same user.
     SessionAuthenticate = "session.authenticate" ["token"]
-    /// See [`super::Command::Resume`].
+    /// Joins conversations again and gets what was missed since the last event that the client has.
     SessionResume = "session.resume" ["conversations"]
-    /// See [`super::Command::Echo`].
+    /// Answers with the same.
     Echo = "echo" ["payload"]
-    /// See [`super::Command::Ping`].
+    /// Answers with the time of the server.
     Ping = "ping" []
-    /// See [`super::Command::Join`].
+    /// Gets the conversation's events from the answer on.
     ConversationJoin = "conversation.join" ["conversation"]
-    /// See [`super::Command::Leave`].
+    /// Gets the conversation's events no longer.
     ConversationLeave = "conversation.leave" ["conversation"]
-    /// See [`super::Command::ConversationGet`].
+    /// Reads what is known of a conversation.
     ConversationGet = "conversation.get" ["conversation"]
-    /// See [`super::Command::ConversationList`].
+    /// Reads the user's conversations, those with the newest messages first.
     ConversationList = "conversation.list" ["user" "cursor" "limit"]
-    /// See [`super::Command::ConversationCreate`].
+    /// Makes a conversation.
     ConversationCreate = "conversation.create" ["id" "title" "participants" "metadata"]
-    /// See [`super::Command::ConversationUpdate`].
+    /// Changes the title or the fields of a conversation.
     ConversationUpdate = "conversation.update" ["conversation" "title" "metadata"]
-    /// See [`super::Command::ConversationDelete`].
+    /// Deletes a conversation and everything in it.
     ConversationDelete = "conversation.delete" ["conversation"]
-    /// See [`super::Command::ParticipantList`].
+    /// Reads who takes part in a conversation.
     ParticipantList = "participant.list" ["conversation" "cursor" "limit"]
-    /// See [`super::Command::ParticipantAdd`].
+    /// Makes somebody take part, or be something else there.
     ParticipantAdd = "participant.add" ["conversation" "user" "role"]
-    /// See [`super::Command::ParticipantRemove`].
+    /// Makes somebody take part no longer.
     ParticipantRemove = "participant.remove" ["conversation" "user"]
-    /// See [`super::Command::Send`].
+    /// Says something.
     MessageSend = "message.send" [
         "conversation" "content" "type" "client_id" "reply_to" "attachments" "metadata"
     ]
-    /// See [`super::Command::Edit`].
+    /// Changes the content of one's own message.
     MessageEdit = "message.edit" ["message" "content"]
-    /// See [`super::Command::Delete`].
+    /// Takes a message back: its content is gone, its place stays.
     MessageDelete = "message.delete" ["message"]
-    /// See [`super::Command::MessageGet`].
+    /// Reads a message.
     MessageGet = "message.get" ["message"]
-    /// See [`super::Command::History`].
+    /// Reads a page of what was said.
     MessageHistory = "message.history" [
         "conversation" "before" "after" "around" "cursor" "page" "limit" "order"
     ]
-    /// See [`super::Command::React`].
+    /// Adds a reaction, or removes it when it is there.
     ReactionToggle = "reaction.toggle" ["message" "emoji"]
-    /// See [`super::Command::React`].
+    /// Adds a reaction.
     ReactionAdd = "reaction.add" ["message" "emoji"]
-    /// See [`super::Command::React`].
+    /// Removes a reaction.
     ReactionRemove = "reaction.remove" ["message" "emoji"]
-    /// See [`super::Command::Receipt`].
+    /// The client has messages up to a place.
     ReceiptDelivered = "receipt.delivered" ["conversation" "seq" "messages"]
-    /// See [`super::Command::Receipt`].
+    /// The user has seen messages up to a place.
     ReceiptRead = "receipt.read" ["conversation" "seq" "messages"]
-    /// See [`super::Command::Typing`].
+    /// Tells the others that the user writes.
     TypingStart = "typing.start" ["conversation"]
-    /// See [`super::Command::Typing`].
+    /// Tells the others that the user stopped writing.
     TypingStop = "typing.stop" ["conversation"]
-    /// See [`super::Command::CallStart`].
+    /// Rings.
     CallStart = "call.start" ["conversation" "type"]
-    /// See [`super::Command::CallAnswer`].
+    /// Joins a call.
     CallAnswer = "call.answer" ["call"]
-    /// See [`super::Command::CallEnd`].
+    /// Ends a call, or declines it.
     CallEnd = "call.end" ["call"]
-    /// See [`super::Command::CallSignal`].
+    /// Relays an offer, an answer or a candidate of WebRTC to others in a call.
     CallSignal = "call.signal" ["call" "to" "payload"]
-    /// See [`super::Command::CallGet`].
+    /// Reads what is known of a call.
     CallGet = "call.get" ["call"]
-    /// See [`super::Command::NotificationList`].
+    /// Reads the user's notifications, newest first.
     NotificationList = "notification.list" ["cursor" "limit" "unread"]
-    /// See [`super::Command::NotificationRead`].
+    /// Marks notifications as read, all of them when none are named.
     NotificationRead = "notification.read" ["notifications"]
-    /// See [`super::Command::Notify`].
+    /// Notifies a user.
     NotificationSend = "notification.send" ["user" "type" "text" "data"]
-    /// See [`super::Command::Emit`].
+    /// Hands a backend's own event to a user, a conversation or everyone.
     CustomEmit = "custom.emit" ["user" "conversation" "event" "data"]
-    /// See [`super::Command::Disconnect`].
+    /// Writes what is known of a user.
+    UserPut = "user.put" ["user" "name" "username" "avatar" "email" "role" "metadata"]
+    /// Writes what is known of many users.
+    UserImport = "user.import" ["users"]
+    /// Reads what is known of a user: of the user who asks everything, of others what everybody sees.
+    UserGet = "user.get" ["user"]
+    /// Reads who is known, in the order of the ids.
+    UserList = "user.list" ["cursor" "limit"]
+    /// Forgets what is known of a user.
+    UserDelete = "user.delete" ["user"]
+    /// Disconnects all sockets of a user.
     UserDisconnect = "user.disconnect" ["user"]
 }
 
@@ -125,6 +142,10 @@ impl CommandName {
                 | CommandName::ParticipantRemove
                 | CommandName::NotificationSend
                 | CommandName::CustomEmit
+                | CommandName::UserPut
+                | CommandName::UserImport
+                | CommandName::UserList
+                | CommandName::UserDelete
                 | CommandName::UserDisconnect
         )
     }

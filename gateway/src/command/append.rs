@@ -3,7 +3,10 @@
 
 use parlance_broker::{
     BrokerError,
-    append::{Append, Appended, Floors},
+    append::{
+        Acl, Append, Appended, Floors,
+        reaction::{Reacted, Reacting},
+    },
     replica::{Unconfirmed, Written},
 };
 use parlance_domain::{
@@ -69,6 +72,38 @@ pub(super) async fn authorized(
         }
     }
     Err(Code::Unavailable.into())
+}
+
+/// What became of this append if it was made before, with what [`acknowledge`] needs. It is not made now.
+///
+/// # Errors
+/// `overloaded`, `unavailable`.
+pub(super) async fn before(
+    app: &App,
+    append: &Append,
+) -> Result<Option<(Appended, Option<Written>)>, Rejection> {
+    // Nothing is appended under the acl of nobody, but a repetition is recognised first.
+    let append = Append { acl: Some(Acl::default()), ..append.clone() };
+    match attempt(app, &append).await? {
+        (Appended::Overloaded, _) => Err(Code::Overloaded.into()),
+        placed @ (Appended::Before { .. }, _) => Ok(Some(placed)),
+        _ => Ok(None),
+    }
+}
+
+/// Decides and appends a reaction, authorised by the caller.
+///
+/// # Errors
+/// `unavailable`.
+pub(super) async fn react(app: &App, reacting: &Reacting) -> Result<(Reacted, Option<Written>), Rejection> {
+    if app.pressure.is_high() {
+        return Ok((Reacted::Overloaded, None));
+    }
+    let started = Instant::now();
+    let floors = || floors(app, &reacting.append.conversation);
+    let placed = app.appender.react::<AppendError, _>(reacting, floors).await?;
+    metrics::histogram!(crate::metrics::APPEND_SECONDS.name).record(started.elapsed());
+    Ok(placed)
 }
 
 /// Appends without a user's authorisation, what a backend or the outbox does, and waits until it may be

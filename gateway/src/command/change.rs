@@ -5,16 +5,17 @@ use std::time::Duration;
 
 use parlance_broker::{
     append::{Append, Appended, Object, Once},
+    objects::MessageObject,
     replica::Written,
 };
 use parlance_domain::{
     event::EventKind,
-    id::{ClientId, MessageId},
+    id::{ClientId, ConversationId, MessageId, UserId},
     message::{ChangedMessage, Message, MessageBody},
     rejection::{Code, Rejection},
 };
 
-use super::{Actor, Answer, append, failed, internal};
+use super::{Actor, Answer, append, conversation, failed, internal, persisted};
 use crate::{app::App, dialect::view::reply};
 
 /// How often a change is decided again because another one came first.
@@ -83,44 +84,78 @@ fn to_append(
     changed: &ChangedMessage,
 ) -> Result<Append, Rejection> {
     let id = message.body.id;
-    let attempt = ClientId::new(format!("{:032x}", rand::random::<u128>()));
-    let attempt = attempt.map_err(|error| failed("name a change", &error))?;
-    let key = app.broker.keys().once(kind.as_str(), &message.conversation, actor.user_id()?, &attempt);
+    let once = once(app, kind, &message.conversation, actor.user_id()?, KEEP, id.to_string())?;
+    let mut fields = vec![("sender", message.body.sender.id.to_string()), ("seq", message.seq.0.to_string())];
+    if kind == EventKind::MessageDeleted {
+        // Nobody reacts to it any more.
+        fields.extend([("deleted", String::from("1")), ("reactions", String::new())]);
+    }
     Ok(Append {
         conversation: message.conversation.clone(),
         kind,
         body: serde_json::to_string(changed).map_err(|error| failed("encode a message", &error))?,
         origin: actor.origin(),
         acl: None,
-        once: Once { key, keep: KEEP, mark: id.to_string() },
-        object: Some(Object {
-            id,
-            expected: Some(message.version),
-            fields: vec![("sender", message.body.sender.id.to_string()), ("seq", message.seq.0.to_string())],
-        }),
+        once,
+        object: Some(Object { id: id.into(), expected: Some(message.version), fields }),
     })
 }
 
-/// A message in its newest state: Redis knows which that is while Postgres may not have it.
-pub(super) async fn current(app: &App, id: MessageId) -> Result<Message, Rejection> {
-    let object = app.broker.object(id).await.map_err(|error| failed("read an object", &error))?;
-    if let Some(object) = object {
-        let after = object.version.rev.saturating_sub(1);
-        let logged = app.broker.log_after(&object.place.conversation, after, 1).await;
-        let logged = logged.map_err(|error| failed("read the hot log", &error))?;
-        let message = logged.into_iter().find_map(|envelope| envelope.event.into_message());
-        if let Some(message) = message.filter(|message| message.body.id == id) {
-            return Ok(message);
-        }
-    }
-    let stored = app.store.message(id).await.map_err(|error| failed("read a message", &error))?;
-    stored.ok_or_else(unknown)
+/// What makes a command of a gateway's own recognisable, which it repeats when only the answer of Redis was lost.
+pub(super) fn once(
+    app: &App,
+    kind: EventKind,
+    conversation: &ConversationId,
+    user: &UserId,
+    keep: Duration,
+    mark: String,
+) -> Result<Once, Rejection> {
+    let attempt = ClientId::new(format!("{:032x}", rand::random::<u128>()));
+    let attempt = attempt.map_err(|error| failed("name a change", &error))?;
+    Ok(Once { key: app.broker.keys().once(kind.as_str(), conversation, user, &attempt), keep, mark })
 }
 
-fn unknown() -> Rejection {
+/// A message in its newest state. One that went with its conversation is not found, whoever still has it.
+pub(super) async fn current(app: &App, id: MessageId) -> Result<Message, Rejection> {
+    let message = newest(app, id).await?;
+    conversation::still_has(app, &message.conversation, message.seq).await?;
+    Ok(message)
+}
+
+/// Redis knows which state is the newest while Postgres may not have it.
+async fn newest(app: &App, id: MessageId) -> Result<Message, Rejection> {
+    let object = app.broker.object(id).await.map_err(|error| failed("read an object", &error))?;
+    let Some(object) = object else {
+        return stored(app, id).await?.ok_or_else(unknown);
+    };
+    if let Some(message) = logged(app, &object).await? {
+        return Ok(message);
+    }
+    if let Some(message) = stored(app, id).await?.filter(|message| message.version >= object.version) {
+        return Ok(message);
+    }
+    // The hot log was emptied when Redis had been away, before Postgres had everything.
+    persisted::wait(app, &object.place.conversation).await?;
+    stored(app, id).await?.ok_or_else(unknown)
+}
+
+/// The state that the object speaks of, when the hot log still has it.
+async fn logged(app: &App, object: &MessageObject) -> Result<Option<Message>, Rejection> {
+    let after = object.version.rev.saturating_sub(1);
+    let logged = app.broker.log_after(&object.place.conversation, after, 1).await;
+    let logged = logged.map_err(|error| failed("read the hot log", &error))?;
+    let message = logged.into_iter().find_map(|envelope| envelope.event.into_message());
+    Ok(message.filter(|message| message.body.id == object.place.id && message.version >= object.version))
+}
+
+async fn stored(app: &App, id: MessageId) -> Result<Option<Message>, Rejection> {
+    app.store.message(id).await.map_err(|error| failed("read a message", &error))
+}
+
+pub(super) fn unknown() -> Rejection {
     Rejection::with(Code::NotFound, "there is no such message")
 }
 
-fn hide(rejection: Rejection) -> Rejection {
+pub(super) fn hide(rejection: Rejection) -> Rejection {
     if rejection.code == Code::NotAParticipant { unknown() } else { rejection }
 }

@@ -1,124 +1,49 @@
-//! Conversations and their participants: changed in Postgres, in one transaction with an event in the outbox, and
-//! then appended. A worker finishes what a crash between the two leaves.
+//! Conversations and their participants: changed in Postgres, in one transaction with an event in the outbox, and then
+//! appended. A worker finishes what a crash between the two leaves.
+//!
+//! What all these commands need is here; each has a file of its own.
+
+pub(super) mod create;
+pub(super) mod delete;
+pub(super) mod get;
+pub(super) mod update;
+
+use std::{
+    mem,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use futures_util::FutureExt;
 use parlance_broker::append::{Append, Appended};
 use parlance_domain::{
-    conversation::{Conversation, Title},
-    id::{ConversationId, UserId},
-    message::Metadata,
+    id::ConversationId,
     rejection::{Code, Rejection},
+    user_event::ConversationEvent,
+    version::Seq,
 };
-use parlance_store::{
-    conversation::{Creation, NewConversation},
-    outbox::{FlushError, OutboxRow},
-    participant::Change,
-};
+use parlance_store::outbox::{FlushError, OutboxRow};
 
 use super::{Actor, append, failed};
 use crate::app::App;
 
-/// The role of a participant of whom nothing else was said.
-const ROLE: &str = "member";
+/// Events that got their place, for those whom they concern.
+type Happened = Arc<Mutex<Vec<ConversationEvent>>>;
 
-/// What a conversation shall be.
-#[derive(Debug, Clone)]
-pub struct CreateConversation {
-    /// Its id; one is made when there is none.
-    pub id: Option<ConversationId>,
-    /// Its name.
-    pub title: Option<Title>,
-    /// The application's own fields.
-    pub metadata: Metadata,
-    /// Who takes part.
-    pub participants: Vec<UserId>,
-}
-
-/// Creates a conversation; says whether it is new.
+/// Appends what waits in the outbox for this conversation, and tells those concerned.
 ///
 /// # Errors
-/// `forbidden` without a service key; `conflict` when there is another one with this id; `unavailable`.
-pub async fn create(
-    app: &App,
-    actor: &Actor,
-    command: CreateConversation,
-) -> Result<(bool, Conversation), Rejection> {
-    only_for_backends(actor)?;
-    let id = match command.id {
-        Some(id) => id,
-        None => made_id()?,
-    };
-    let CreateConversation { title, metadata, participants, .. } = command;
-    let new = NewConversation { id, title, metadata, participants };
-    let creation = app
-        .store
-        .create_conversation(&new, None)
-        .await
-        .map_err(|error| failed("create a conversation", &error))?;
-    let (is_new, conversation) = match creation {
-        Creation::Created(conversation) => (true, conversation),
-        Creation::Exists(conversation) => (false, conversation),
-        Creation::Conflict => return Err(Code::Conflict.into()),
-    };
-    flush(app, &conversation.id).await?;
-    Ok((is_new, conversation))
-}
-
-/// Makes somebody take part; says whether that changed anything.
-///
-/// # Errors
-/// `forbidden` without a service key; `not_found`; `unavailable`.
-pub async fn add_participant(
-    app: &App,
-    actor: &Actor,
-    conversation: &ConversationId,
-    user: &UserId,
-) -> Result<bool, Rejection> {
-    only_for_backends(actor)?;
-    let change = app
-        .store
-        .add_participant(conversation, user, ROLE, None)
-        .await
-        .map_err(|error| failed("add a participant", &error))?;
-    announce(app, conversation, change).await
-}
-
-/// Makes somebody take part no longer; says whether that changed anything.
-///
-/// # Errors
-/// `forbidden` without a service key; `not_found`; `unavailable`.
-pub async fn remove_participant(
-    app: &App,
-    actor: &Actor,
-    conversation: &ConversationId,
-    user: &UserId,
-) -> Result<bool, Rejection> {
-    only_for_backends(actor)?;
-    let change = app
-        .store
-        .remove_participant(conversation, user, None)
-        .await
-        .map_err(|error| failed("remove a participant", &error))?;
-    announce(app, conversation, change).await
-}
-
-async fn announce(app: &App, conversation: &ConversationId, change: Change) -> Result<bool, Rejection> {
-    match change {
-        Change::NoConversation => Err(Rejection::with(Code::NotFound, "there is no such conversation")),
-        // Even what changed nothing may find the event of a crashed gateway's change.
-        Change::Nothing | Change::Done => {
-            flush(app, conversation).await?;
-            Ok(change == Change::Done)
-        }
-    }
-}
-
-/// Appends what waits in the outbox for this conversation.
-async fn flush(app: &App, conversation: &ConversationId) -> Result<(), Rejection> {
-    let appending = app.clone();
-    let append = move |row| append_waiting(appending.clone(), row);
+/// `unavailable` when Postgres does not answer: it is not known whether anything waits.
+pub(super) async fn flush(app: &App, conversation: &ConversationId) -> Result<(), Rejection> {
+    let happened = Happened::default();
+    let (appending, placed) = (app.clone(), happened.clone());
+    let append = move |row| append_waiting(appending.clone(), placed.clone(), row);
     // Boxed, because the compiler cannot see through the closure that such a future may be sent.
-    match app.store.flush_outbox(conversation, append).boxed().await {
+    let outcome = app.store.flush_outbox(conversation, append).boxed().await;
+    let happened = mem::take(&mut *happened.lock().unwrap_or_else(PoisonError::into_inner));
+    for event in happened {
+        app.broker.tell_concerned(event).await;
+    }
+    match outcome {
         Ok(_) => Ok(()),
         // The change is committed, and a worker appends its event: the command is done.
         Err(FlushError::Append(rejection)) => {
@@ -129,21 +54,61 @@ async fn flush(app: &App, conversation: &ConversationId) -> Result<(), Rejection
     }
 }
 
-async fn append_waiting(app: App, row: OutboxRow) -> Result<(), Rejection> {
+async fn append_waiting(app: App, happened: Happened, row: OutboxRow) -> Result<(), Rejection> {
     let OutboxRow { id, conversation, kind, body, origin, .. } = row;
     let append = Append::from_outbox(app.broker.keys(), id, conversation, kind, body, origin);
     match append::place(&app, &append).await? {
-        Appended::Now(_) | Appended::Before { .. } => Ok(()),
+        Appended::Now(header) | Appended::Before { header, .. } => {
+            let Append { conversation, body, .. } = append;
+            let event = ConversationEvent { conversation, header: header.to_string(), body };
+            happened.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+            Ok(())
+        }
         Appended::Overloaded => Err(Code::Overloaded.into()),
         Appended::Reauthorize(_) | Appended::Stale => Err(Code::Internal.into()),
     }
 }
 
-fn only_for_backends(actor: &Actor) -> Result<(), Rejection> {
+/// Whether a message is still in its conversation, and did not go when that was deleted.
+///
+/// # Errors
+/// `not_found`; `unavailable`.
+pub(super) async fn still_has(
+    app: &App,
+    conversation: &ConversationId,
+    message: Seq,
+) -> Result<(), Rejection> {
+    let deleted = app.broker.deleted_seq(conversation).await;
+    let deleted = deleted.map_err(|error| failed("read what was deleted", &error))?;
+    if message > deleted { Ok(()) } else { Err(super::change::unknown()) }
+}
+
+/// # Errors
+/// `forbidden`.
+pub(super) fn only_for_backends(actor: &Actor) -> Result<(), Rejection> {
     if actor.service { Ok(()) } else { Err(Rejection::with(Code::Forbidden, "this needs a service key")) }
 }
 
-fn made_id() -> Result<ConversationId, Rejection> {
-    let id = format!("{:032x}", rand::random::<u128>());
-    ConversationId::new(id).map_err(|error| failed("make an id", &error))
+/// Whether the actor may read about a conversation. Others are not told that it is there.
+///
+/// # Errors
+/// `not_found`; `unavailable`.
+pub(super) async fn may_read(
+    app: &App,
+    actor: &Actor,
+    conversation: &ConversationId,
+) -> Result<(), Rejection> {
+    // A backend that acts for nobody reads everything.
+    if actor.service && actor.profile.is_none() {
+        return Ok(());
+    }
+    match app.membership.authorize(actor.user_id()?, conversation).await {
+        Ok(_) => Ok(()),
+        Err(rejection) if rejection.code == Code::NotAParticipant => Err(unknown()),
+        Err(rejection) => Err(rejection),
+    }
+}
+
+pub(super) fn unknown() -> Rejection {
+    Rejection::with(Code::NotFound, "there is no such conversation")
 }

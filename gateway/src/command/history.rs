@@ -1,178 +1,170 @@
 //! `message.history`: one page, from Postgres up to what is persisted and from the hot log above it.
+//!
+//! A page is read in a direction: towards the older messages from the newest one or before a place, towards the newer
+//! ones after a place; a numbered page and one around a message in the direction of its order. `hasMore` and `nextCursor`
+//! tell of what lies on in that direction, however the messages of the page stand.
 
-use std::collections::BTreeMap;
+mod cut;
+pub(super) mod logged;
+mod numbered;
+#[cfg(test)]
+pub(super) mod tests;
 
 use parlance_domain::{
-    command::{History, Page},
+    command::{History, Order, Page},
+    id::{ConversationId, MessageId},
     message::Message,
     rejection::{Code, Rejection},
     version::Seq,
 };
+use parlance_store::message::page::{Span, Stretch};
 use serde_json::Value;
 
-use super::{Actor, Answer, failed};
+use super::{Actor, Answer, failed, place, query, react, status};
 use crate::{app::App, dialect::view::reply};
+pub(super) use cut::PAGE_BYTES;
+use logged::Logged;
 
-/// How many bytes of content a page has, plus at the most one message. A page must fit in what may wait for a client.
-const PAGE_BYTES: usize = 1024 * 1024;
 /// How many bytes are read from Postgres: enough to tell that there is more than a page.
-const READ_BYTES: u64 = 3 * 1024 * 1024;
+const READ_BYTES: u64 = 3 * PAGE_BYTES as u64;
 
-/// Reads beside the socket's other commands: a slow query does not hold up what is sent after it.
 pub(super) fn apply(app: &App, actor: &Actor, history: History, answer: Answer) {
-    let permit = match &actor.socket {
-        Some(socket) => match socket.queries.clone().try_acquire_owned() {
-            Ok(permit) => Some(permit),
-            Err(_) => {
-                return answer(Err(Rejection::with(
-                    Code::Overloaded,
-                    "too many queries of this socket at once",
-                )));
-            }
-        },
-        None => None,
-    };
-    let (task, actor) = (app.clone(), actor.clone());
-    app.lifecycle.spawn_request("history", async move {
-        let page = read(&task, &actor, &history).await;
-        drop(permit);
-        answer(page);
-    });
+    let (task, reader) = (app.clone(), actor.clone());
+    query::beside(app, actor, async move { read(&task, &reader, &history).await }, answer);
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+struct Found {
+    /// In the order of the conversation.
+    messages: Vec<Message>,
+    /// Whether there are more in the direction of reading.
+    more: bool,
+    /// How many messages there are, when they were counted.
+    total: Option<u64>,
+}
+
+/// Where reading goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Older,
+    Newer,
+}
+
+impl Direction {
+    fn of(history: &History) -> Self {
+        match (history.page, history.order) {
+            (Page::Newest | Page::Before(_), _) => Direction::Older,
+            (Page::After(_), _) => Direction::Newer,
+            (Page::Around(_) | Page::Numbered(_), Order::OldestFirst) => Direction::Newer,
+            (Page::Around(_) | Page::Numbered(_), Order::NewestFirst) => Direction::Older,
+        }
+    }
+
+    /// What reads on after these messages.
+    fn next(self, messages: &[Message]) -> Option<String> {
+        let page = match self {
+            Direction::Older => Page::Before(messages.first()?.seq),
+            Direction::Newer => Page::After(messages.last()?.seq),
+        };
+        page.to_cursor()
+    }
 }
 
 async fn read(app: &App, actor: &Actor, history: &History) -> Result<Value, Rejection> {
+    // A backend that acts for nobody reads everything.
     if !(actor.service && actor.profile.is_none()) {
         app.membership.authorize(actor.user_id()?, &history.conversation).await?;
     }
-    // The log first: what it has no longer by then was in Postgres before.
-    let logged = app
-        .broker
-        .log_unpersisted(&history.conversation)
-        .await
-        .map_err(|error| failed("read the hot log", &error))?;
-    // One more than asked for tells whether there are more.
-    let wanted = history.limit + 1;
-    let stored = app
-        .store
-        .history(&history.conversation, history.page, wanted, READ_BYTES)
-        .await
-        .map_err(|error| failed("read history", &error))?;
-    let logged = logged.into_iter().filter_map(|envelope| envelope.event.into_message());
-    let (messages, more) = page(history, stored.into_iter().chain(logged));
-    let messages = messages.iter().map(|message| reply::stored(message, &Default::default(), "sent")).collect();
-    Ok(reply::history(reply::HistoryReply { messages, has_more: more, ..Default::default() }))
+    let logged = Logged::read(app, &history.conversation).await?;
+    let found = match history.page {
+        Page::Newest => beside(app, history, &logged, Span::Before(Seq(u64::MAX))).await?,
+        Page::Before(seq) => beside(app, history, &logged, Span::Before(seq)).await?,
+        Page::After(seq) => beside(app, history, &logged, Span::After(seq)).await?,
+        Page::Around(message) => around(app, history, &logged, message).await?,
+        Page::Numbered(number) => numbered(app, history, &logged, number).await?,
+    };
+    let next = if found.more { Direction::of(history).next(&found.messages) } else { None };
+    let numbered = match (history.page, found.total) {
+        (Page::Numbered(number), Some(total)) => Some((number, history.limit, total)),
+        _ => None,
+    };
+    let mut messages = views(app, &history.conversation, &logged, &found.messages).await?;
+    if history.order == Order::NewestFirst {
+        messages.reverse();
+    }
+    Ok(reply::history(reply::HistoryReply { messages, has_more: found.more, next, numbered }))
 }
 
-/// The page among `found`, oldest first, and whether there are more on its far side.
-fn page(history: &History, found: impl Iterator<Item = Message>) -> (Vec<Message>, bool) {
-    let wanted = |seq: Seq| match history.page {
-        Page::Newest | Page::Around(_) | Page::Numbered(_) => true, // UNFINISHED
-        Page::Before(before) => seq < before,
-        Page::After(after) => seq > after,
-    };
-    let mut by_place = BTreeMap::new();
-    for message in found.filter(|message| wanted(message.seq)) {
-        // Both have it when the worker wrote it between the two readings.
-        let place = (message.seq, message.body.id);
-        let newer = by_place.get(&place).is_none_or(|known: &Message| known.version < message.version);
-        if newer {
-            by_place.insert(place, message);
-        }
-    }
-    let limit = usize::try_from(history.limit).unwrap_or(usize::MAX);
-    let found = by_place.len();
-    let mut bytes = 0;
-    let mut fits = |message: &Message| {
-        let fits = bytes < PAGE_BYTES;
-        bytes += message.body.content.as_str().len();
-        fits
-    };
-    let messages = by_place.into_values();
-    let messages: Vec<Message> = match history.page {
-        Page::After(_) => messages.take(limit).take_while(&mut fits).collect(),
-        Page::Newest | Page::Before(_) | Page::Around(_) | Page::Numbered(_) => {
-            let mut newest_first: Vec<Message> = messages.rev().take(limit).take_while(&mut fits).collect();
-            newest_first.reverse();
-            newest_first
-        }
-    };
-    let more = found > messages.len();
-    (messages, more)
+/// The page right before or right after a place.
+async fn beside(app: &App, history: &History, logged: &Logged, span: Span) -> Result<Found, Rejection> {
+    let stretch = stretch(app, history, logged, span).await?;
+    let (messages, more) = cut::beside(span, stretch, history.limit);
+    Ok(Found { messages, more, total: None })
 }
 
-#[cfg(test)]
-mod tests {
-    use parlance_domain::{
-        command::Order,
-        id::{ConversationId, MessageId, UserId},
-        message::{Content, MessageBody, MessageType},
-        time::Timestamp,
-        user::Profile,
-        version::Version,
+/// The page around a message, with that message.
+async fn around(
+    app: &App,
+    history: &History,
+    logged: &Logged,
+    message: MessageId,
+) -> Result<Found, Rejection> {
+    let unknown = || Rejection::with(Code::NotFound, "there is no such message in this conversation");
+    let place = place::of(app, &[message]).await?.pop();
+    let place = place.filter(|place| place.conversation == history.conversation).ok_or_else(unknown)?;
+    let (older, newer) = tokio::try_join!(
+        stretch(app, history, logged, Span::Before(place.seq)),
+        stretch(app, history, logged, Span::After(Seq(place.seq.0.saturating_sub(1)))),
+    )?;
+    let (messages, is_older, is_newer) = cut::around(older, newer, history.limit);
+    // Redis still knows where it was when it went with its conversation.
+    if !messages.iter().any(|found| found.body.id == message) {
+        return Err(unknown());
+    }
+    let more = match Direction::of(history) {
+        Direction::Older => is_older,
+        Direction::Newer => is_newer,
     };
+    Ok(Found { messages, more, total: None })
+}
 
-    use super::*;
-
-    fn message(seq: u8) -> Message {
-        let sender = Profile::unknown(UserId::new("u").unwrap());
-        let body = MessageBody {
-            id: MessageId::new(1, [seq; 8], 0),
-            sender,
-            kind: MessageType::default(),
-            content: Content::new("x".to_owned()).unwrap(),
-            attachments: Default::default(),
-            metadata: Default::default(),
-            reply_to: None,
-            client_id: None,
-            notify: Default::default(),
-        };
-        Message {
-            conversation: ConversationId::new("c").unwrap(),
-            seq: Seq(seq.into()),
-            version: Version::new(1, seq.into()),
-            created_rev: seq.into(),
-            created_at: Timestamp(0),
-            origin: None,
-            edited_at: None,
-            deleted_at: None,
-            body,
-        }
+async fn numbered(app: &App, history: &History, logged: &Logged, number: u64) -> Result<Found, Rejection> {
+    let numbered::NumberedPage { mut messages, more, total } =
+        numbered::read(app, history, logged, number).await?;
+    if history.order == Order::NewestFirst {
+        messages.reverse();
     }
+    Ok(Found { messages, more, total: Some(total) })
+}
 
-    fn seqs(page_of: Page, limit: u64, stored: &[u8], logged: &[u8]) -> (Vec<u64>, bool) {
-        let history = History { conversation: ConversationId::new("c").unwrap(), page: page_of, limit, order: Order::OldestFirst };
-        let found = stored.iter().chain(logged).map(|seq| message(*seq));
-        let (messages, more) = page(&history, found);
-        (messages.iter().map(|message| message.seq.0).collect(), more)
+/// The messages next to a place, from Postgres and the log together.
+async fn stretch(app: &App, history: &History, logged: &Logged, span: Span) -> Result<Stretch, Rejection> {
+    if logged.is_complete() {
+        return Ok(logged.complete(span, Stretch::default()));
     }
+    let stored = app.store.history(&history.conversation, span, history.limit, READ_BYTES).await;
+    let stored = stored.map_err(|error| failed("read history", &error))?;
+    Ok(logged.complete(span, stored))
+}
 
-    #[test]
-    fn what_both_have_is_in_the_page_once() {
-        assert_eq!(seqs(Page::Newest, 10, &[1, 2, 3], &[5, 4, 3]), (vec![1, 2, 3, 4, 5], false));
+/// The messages as they are read: with their reactions, and how far they have got.
+async fn views(
+    app: &App,
+    conversation: &ConversationId,
+    logged: &Logged,
+    messages: &[Message],
+) -> Result<Vec<Value>, Rejection> {
+    if messages.is_empty() {
+        return Ok(Vec::new());
     }
-
-    #[test]
-    fn the_newest_page_ends_at_the_newest_and_knows_of_more() {
-        assert_eq!(seqs(Page::Newest, 2, &[1, 2, 3], &[4]), (vec![3, 4], true));
-        assert_eq!(seqs(Page::Before(Seq(4)), 2, &[1, 2, 3], &[4]), (vec![2, 3], true));
-        assert_eq!(seqs(Page::After(Seq(1)), 2, &[2, 3], &[4]), (vec![2, 3], true));
-        assert_eq!(seqs(Page::After(Seq(3)), 2, &[], &[4]), (vec![4], false));
-    }
-
-    #[test]
-    fn a_page_ends_when_it_has_its_bytes() {
-        let large = |seq| {
-            let mut message = message(seq);
-            message.body.content = Content::new("x".repeat(600_000)).unwrap();
-            message
-        };
-        let seqs = |page_of| {
-            let history =
-                History { conversation: ConversationId::new("c").unwrap(), page: page_of, limit: 10, order: Order::OldestFirst };
-            let (messages, more) = page(&history, (1..=5).map(large));
-            (messages.iter().map(|message| message.seq.0).collect::<Vec<_>>(), more)
-        };
-        assert_eq!(seqs(Page::After(Seq(0))), (vec![1, 2], true));
-        assert_eq!(seqs(Page::Newest), (vec![4, 5], true));
-    }
+    let ids: Vec<MessageId> = messages.iter().map(|message| message.body.id).collect();
+    let (reactions, statuses) =
+        tokio::try_join!(react::of_messages(app, &ids, logged.envelopes()), status::of(app, conversation),)?;
+    let none = Default::default();
+    let view = |message: &Message| {
+        let reactions = reactions.get(&message.body.id).unwrap_or(&none);
+        reply::stored(message, reactions, statuses.of(message))
+    };
+    Ok(messages.iter().map(view).collect())
 }

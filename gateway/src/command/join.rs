@@ -6,13 +6,14 @@ use futures_util::future::BoxFuture;
 use parlance_domain::{
     id::ConversationId,
     rejection::{Code, Rejection},
+    version::Version,
 };
 
 use super::{Actor, Answer};
 use crate::{
     app::App,
     dialect::view::reply,
-    fanout::{Join, JoinRefusal, Member},
+    fanout::{Join, JoinRefusal, Joined, Member},
     socket::session::Session,
 };
 
@@ -20,49 +21,81 @@ use crate::{
 const ATTEMPTS: u32 = 4;
 
 pub(super) async fn apply(app: &App, actor: &Actor, conversation: ConversationId, answer: Answer) {
-    let Some(socket) = actor.socket.clone() else {
-        return answer(Err(Rejection::with(Code::Forbidden, "only a socket can join")));
+    let socket = match own_socket(actor) {
+        Ok(socket) => socket,
+        Err(rejection) => return answer(Err(rejection)),
     };
-    attempt(app.clone(), socket, conversation, answer, ATTEMPTS).await;
+    let joined = conversation.clone();
+    let done: Done = Box::new(move |outcome| answer(outcome.map(|now| reply::joined(&joined, now.heads))));
+    join(app, socket, conversation, None, done).await;
 }
 
-/// Authorises and asks for the join; returns when it has been asked for. Boxed, because it may have to begin again.
-fn attempt(
+/// The socket that the command came from, which alone can be in a conversation.
+pub(super) fn own_socket(actor: &Actor) -> Result<Arc<Session>, Rejection> {
+    actor.socket.clone().ok_or_else(|| Rejection::with(Code::Forbidden, "only a socket can join"))
+}
+
+/// Takes what became of a join. Called exactly once; must not block.
+pub(super) type Done = Box<dyn FnOnce(Result<Joined, Rejection>) + Send>;
+
+/// Authorises and asks for a join that goes on after `since`; returns when it has been asked for.
+pub(super) async fn join(
+    app: &App,
+    socket: Arc<Session>,
+    conversation: ConversationId,
+    since: Option<Version>,
+    done: Done,
+) {
+    Attempt { app: app.clone(), socket, conversation, since, left: ATTEMPTS }.run(done).await;
+}
+
+/// A join that may have to begin again.
+#[derive(Clone)]
+struct Attempt {
     app: App,
     socket: Arc<Session>,
     conversation: ConversationId,
-    answer: Answer,
-    attempts: u32,
-) -> BoxFuture<'static, ()> {
-    Box::pin(async move {
-        let acl = match app.membership.authorize(&socket.user, &conversation).await {
-            Ok(acl) => acl,
-            Err(rejection) => return answer(Err(rejection)),
-        };
-        if attempts < ATTEMPTS && !socket.has_joined(&conversation) {
-            return answer(Err(Rejection::with(Code::Conflict, "the conversation was left meanwhile")));
-        }
-        // Noted before it is asked for, so that a socket that ends meanwhile is taken out again.
-        if let Err(rejection) = socket.joining(&conversation, app.config.limits.joined_conversations) {
-            return answer(Err(rejection));
-        }
-        let member = Member::of(&socket);
-        let (joining, joined) = (app.clone(), conversation.clone());
-        let confirm = Box::new(move |outcome| {
-            let rejection = match outcome {
-                Ok(heads) => return answer(Ok(reply::joined(&joined, heads))),
-                Err(JoinRefusal::Rejected(rejection)) => rejection,
-                Err(JoinRefusal::Outdated) if attempts > 0 => {
-                    joining.membership.forget(&joined);
-                    let again = attempt(joining.clone(), socket, joined, answer, attempts - 1);
-                    joining.lifecycle.spawn_request("join", again);
-                    return;
-                }
-                Err(JoinRefusal::Outdated) => Code::Unavailable.into(),
+    since: Option<Version>,
+    /// How often more it may begin again.
+    left: u32,
+}
+
+impl Attempt {
+    /// Boxed, because it may call itself.
+    fn run(self, done: Done) -> BoxFuture<'static, ()> {
+        Box::pin(async move {
+            let Self { app, socket, conversation, since, left } = self.clone();
+            let acl = match app.membership.authorize(&socket.user, &conversation).await {
+                Ok(acl) => acl,
+                Err(rejection) => return done(Err(rejection)),
             };
-            socket.left(&joined);
-            answer(Err(rejection));
-        });
-        app.fanout.join(conversation, Join { member, acl, confirm });
-    })
+            if left < ATTEMPTS && !socket.has_joined(&conversation) {
+                let rejection = Rejection::with(Code::Conflict, "the conversation was left meanwhile");
+                return done(Err(rejection));
+            }
+            // Noted before it is asked for, so that a socket that ends meanwhile is taken out again.
+            if let Err(rejection) = socket.joining(&conversation, app.config.limits.joined_conversations) {
+                return done(Err(rejection));
+            }
+            let member = Member::of(&socket);
+            let confirm = Box::new(move |outcome| self.confirm(outcome, done));
+            app.fanout.join(conversation, Join { member, acl, since, confirm });
+        })
+    }
+
+    fn confirm(self, outcome: Result<Joined, JoinRefusal>, done: Done) {
+        let rejection = match outcome {
+            Ok(now) => return done(Ok(now)),
+            Err(JoinRefusal::Rejected(rejection)) => rejection,
+            Err(JoinRefusal::Outdated) if self.left > 0 => {
+                self.app.membership.forget(&self.conversation);
+                let lifecycle = self.app.lifecycle.clone();
+                lifecycle.spawn_request("join", Self { left: self.left - 1, ..self }.run(done));
+                return;
+            }
+            Err(JoinRefusal::Outdated) => Code::Unavailable.into(),
+        };
+        self.socket.left(&self.conversation);
+        done(Err(rejection));
+    }
 }

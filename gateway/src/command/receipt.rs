@@ -9,7 +9,7 @@ use parlance_domain::{
     version::Seq,
 };
 
-use super::{Actor, Answer, failed, receipts::Step};
+use super::{Actor, Answer, failed, place, receipts::Step};
 use crate::app::App;
 
 pub(super) async fn apply(app: &App, actor: &Actor, receipt: Receipt, answer: Answer) {
@@ -21,46 +21,46 @@ pub(super) async fn apply(app: &App, actor: &Actor, receipt: Receipt, answer: An
 
 async fn step(app: &App, actor: &Actor, receipt: &Receipt) -> Result<Step, Rejection> {
     let user = actor.user_id()?.clone();
-    let (conversation, seq) = target(app, actor, receipt).await?;
-    Ok(Step { conversation, user, kind: receipt.kind, seq, origin: actor.origin() })
+    let Target { conversation, seq, message } = target(app, actor, receipt).await?;
+    Ok(Step { conversation, user, kind: receipt.kind, seq, message, origin: actor.origin() })
 }
 
 /// Which conversation, and how far.
-async fn target(app: &App, actor: &Actor, receipt: &Receipt) -> Result<(ConversationId, Seq), Rejection> {
-    let (conversation, seq) = match (&receipt.target, &receipt.conversation) {
-        (ReceiptTarget::Seq(seq), Some(conversation)) => (conversation.clone(), *seq),
+struct Target {
+    conversation: ConversationId,
+    seq: Seq,
+    /// The message at that place, when messages were named.
+    message: Option<MessageId>,
+}
+
+async fn target(app: &App, actor: &Actor, receipt: &Receipt) -> Result<Target, Rejection> {
+    let target = match (&receipt.target, &receipt.conversation) {
+        (ReceiptTarget::Seq(seq), Some(conversation)) => {
+            Target { conversation: conversation.clone(), seq: *seq, message: None }
+        }
         (ReceiptTarget::Seq(_), None) => return Err(Rejection::invalid("conversation", "is missing")),
         (ReceiptTarget::Messages(ids), named) => newest(app, ids, named.as_ref()).await?,
     };
-    app.membership.authorize(actor.user_id()?, &conversation).await?;
-    let head = app.broker.state(&conversation).await.map_err(|error| failed("read a state", &error))?;
+    app.membership.authorize(actor.user_id()?, &target.conversation).await?;
+    let head =
+        app.broker.state(&target.conversation).await.map_err(|error| failed("read a state", &error))?;
     let head = match head {
         Some(state) => state.heads.seq,
         None => {
             let stored =
-                app.store.heads(&conversation).await.map_err(|error| failed("read heads", &error))?;
+                app.store.heads(&target.conversation).await.map_err(|error| failed("read heads", &error))?;
             stored.unwrap_or_default().seq
         }
     };
-    if seq > head {
+    if target.seq > head {
         return Err(Rejection::invalid("seq", "is beyond the newest message"));
     }
-    Ok((conversation, seq))
+    Ok(target)
 }
 
 /// The place of the newest of some messages, which must be of one conversation.
-async fn newest(
-    app: &App,
-    ids: &[MessageId],
-    named: Option<&ConversationId>,
-) -> Result<(ConversationId, Seq), Rejection> {
-    let mut places = app.broker.objects(ids).await.map_err(|error| failed("read objects", &error))?;
-    let known: Vec<MessageId> = places.iter().map(|place| place.id).collect();
-    let rest: Vec<MessageId> = ids.iter().copied().filter(|id| !known.contains(id)).collect();
-    if !rest.is_empty() {
-        let stored = app.store.places(&rest).await.map_err(|error| failed("read messages", &error))?;
-        places.extend(stored);
-    }
+async fn newest(app: &App, ids: &[MessageId], named: Option<&ConversationId>) -> Result<Target, Rejection> {
+    let places = place::of(app, ids).await?;
     let unknown = || Rejection::with(Code::NotFound, "there is no such message");
     if ids.iter().any(|id| !places.iter().any(|place| place.id == *id)) {
         return Err(unknown());
@@ -72,5 +72,5 @@ async fn newest(
     if named.is_some_and(|named| *named != newest.conversation) {
         return Err(unknown());
     }
-    Ok((newest.conversation.clone(), newest.seq))
+    Ok(Target { conversation: newest.conversation.clone(), seq: newest.seq, message: Some(newest.id) })
 }

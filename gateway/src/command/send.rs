@@ -11,12 +11,13 @@ use parlance_domain::{
     command::SendMessage,
     entry::Header,
     event::EventKind,
-    id::{ClientId, MessageId},
+    id::{ClientId, ConversationId, MessageId},
     message::{Message, MessageBody},
+    notification::NotifyPolicy,
     rejection::Rejection,
 };
 
-use super::{Actor, Answer, append, failed, internal};
+use super::{Actor, Answer, append, change::unknown, failed, internal};
 use crate::{app::App, dialect::view::reply};
 
 /// How long a repeated `client_id` is recognised.
@@ -39,22 +40,41 @@ async fn place(app: &App, actor: &Actor, send: SendMessage) -> Result<(Message, 
         Some(client_id) => (client_id.clone(), KEEP),
         None => (own_client_id(id)?, KEEP_OWN),
     };
-    let once = app.broker.keys().once("message.send", &conversation, &profile.id, &once_id);
-    let notify = parlance_domain::notification::NotifyPolicy::Never; // UNFINISHED: the dialect says
-    let body =
-        MessageBody { id, sender: profile, kind, content, attachments, metadata, reply_to, client_id, notify };
+    let key = app.broker.keys().once("message.send", &conversation, &profile.id, &once_id);
+    let once = Once { key, keep, mark: id.to_string() };
+    let notify = notify_policy(app, actor);
+    let body = MessageBody {
+        id,
+        sender: profile,
+        kind,
+        content,
+        attachments,
+        metadata,
+        reply_to,
+        client_id,
+        notify,
+    };
     let append = Append {
         conversation,
         kind: EventKind::MessageCreated,
         body: serde_json::to_string(&body).map_err(|error| failed("encode a message", &error))?,
         origin: actor.origin(),
         acl: None,
-        once: Once { key: once, keep, mark: id.to_string() },
-        object: Some(Object { id: id.into(), expected: None, fields: vec![("sender", body.sender.id.to_string())] }),
+        once,
+        object: Some(Object {
+            id: id.into(),
+            expected: None,
+            fields: vec![("sender", body.sender.id.to_string())],
+        }),
     };
-    let (appended, written) = append::authorized(app, actor, &append).await?;
+    let (appended, written) = if may_be_appended(app, &append, &body).await? {
+        append::authorized(app, actor, &append).await?
+    } else {
+        // What was sent when the other message was still there is answered all the same.
+        append::before(app, &append).await?.ok_or_else(unknown)?
+    };
     let message = match appended {
-        Appended::Before { mark, header } => first(app, &append, &mark, &header).await?,
+        Appended::Before { mark, header } => first(app, &append.conversation, &mark, &header).await?,
         Appended::Now(header) => Message::created(append.conversation, &header, body),
         Appended::Reauthorize(_) | Appended::Stale | Appended::Overloaded => {
             return Err(internal("an append ended without a place"));
@@ -63,17 +83,49 @@ async fn place(app: &App, actor: &Actor, send: SendMessage) -> Result<(Message, 
     Ok((message, written))
 }
 
+/// What the dialect says that it was sent in; a request has the default one.
+fn notify_policy(app: &App, actor: &Actor) -> NotifyPolicy {
+    let dialect = actor.socket.as_ref().map(|socket| &socket.dialect).or_else(|| app.dialects.configured());
+    dialect.map(|dialect| dialect.behaviour().notify).unwrap_or_default()
+}
+
+/// Whether the message that it answers, if it answers one, is there.
+///
+/// # Errors
+/// `not_a_participant`: who is none is not told of messages.
+async fn may_be_appended(app: &App, append: &Append, body: &MessageBody) -> Result<bool, Rejection> {
+    let Some(answered) = body.reply_to else { return Ok(true) };
+    app.membership.authorize(&body.sender.id, &append.conversation).await?;
+    is_there(app, answered, &append.conversation).await
+}
+
+/// Whether there is such a message in the conversation, which was not taken back.
+async fn is_there(app: &App, id: MessageId, conversation: &ConversationId) -> Result<bool, Rejection> {
+    let object = app.broker.object(id).await.map_err(|error| failed("read an object", &error))?;
+    if let Some(object) = object {
+        return Ok(object.place.conversation == *conversation && !object.deleted);
+    }
+    let stored = app.store.message(id).await.map_err(|error| failed("read a message", &error))?;
+    let fits = |message: Message| message.conversation == *conversation && message.deleted_at.is_none();
+    Ok(stored.is_some_and(fits))
+}
+
 /// Even a message without a `client_id` is recognised when only the answer of Redis was lost.
 fn own_client_id(id: MessageId) -> Result<ClientId, Rejection> {
     ClientId::new(id.to_string()).map_err(|error| failed("name a message", &error))
 }
 
 /// The message that a repeated command made the first time: in the hot log while it is new, then in Postgres.
-async fn first(app: &App, append: &Append, mark: &str, header: &Header) -> Result<Message, Rejection> {
+async fn first(
+    app: &App,
+    conversation: &ConversationId,
+    mark: &str,
+    header: &Header,
+) -> Result<Message, Rejection> {
     let id: MessageId = mark.parse().map_err(|error| failed("read a kept reply", &error))?;
     let log = app
         .broker
-        .log_after(&append.conversation, header.version.rev.saturating_sub(1), 1)
+        .log_after(conversation, header.version.rev.saturating_sub(1), 1)
         .await
         .map_err(|error| failed("read the hot log", &error))?;
     let logged = log.into_iter().find_map(|envelope| match envelope.event {

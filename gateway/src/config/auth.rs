@@ -41,6 +41,11 @@ const REQUIRE_EXP: Setting = Setting::new(
     "Whether a token without `exp` is refused. One that is accepted never ends.",
 )
 .default("true");
+const EXPIRY_WARNING: Setting = Setting::new(
+    "auth.expiry_warning",
+    "How long before the end of its token a socket is told `session.expiring`, so that it can renew.",
+)
+.default("60s");
 const USER_CLAIMS: Setting = Setting::new(
     "auth.user_claims",
     "Claims with the user's id, a text or a whole number; the first that is there counts. A dot leads into an \
@@ -92,6 +97,8 @@ pub struct AuthSection {
     pub leeway: Duration,
     /// Whether a token must have an end.
     pub require_exp: bool,
+    /// How long before its token ends a socket is told.
+    pub expiry_warning: Duration,
     /// Where the user's id stands; at least one.
     pub user_claims: Vec<String>,
     /// Where the name stands.
@@ -116,6 +123,7 @@ impl AuthSection {
         AUDIENCE,
         LEEWAY,
         REQUIRE_EXP,
+        EXPIRY_WARNING,
         USER_CLAIMS,
         NAME_CLAIMS,
         AVATAR_CLAIMS,
@@ -139,6 +147,8 @@ impl AuthSection {
         let audience = reader.optional(&AUDIENCE, names());
         let leeway = reader.require(&LEEWAY, parse::duration(Duration::ZERO..=Duration::from_secs(300)));
         let require_exp = reader.require(&REQUIRE_EXP, parse::boolean());
+        let expiry_warning =
+            reader.require(&EXPIRY_WARNING, parse::duration(Duration::ZERO..=Duration::from_secs(3600)));
         let user_claims = reader.require(&USER_CLAIMS, at_least_one(names()));
         let name_claims = reader.require(&NAME_CLAIMS, names());
         let avatar_claims = reader.require(&AVATAR_CLAIMS, names());
@@ -154,6 +164,7 @@ impl AuthSection {
             audience: audience?.unwrap_or_default(),
             leeway: leeway?,
             require_exp: require_exp?,
+            expiry_warning: expiry_warning?,
             user_claims: user_claims?,
             name_claims: name_claims?,
             avatar_claims: avatar_claims?,

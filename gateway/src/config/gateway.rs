@@ -39,6 +39,11 @@ const RECEIPTS_INTERVAL: Setting = Setting::new(
     "How long delivery and read receipts are gathered before they are written and announced.",
 )
 .default("500ms");
+const PRESENCE_TTL: Setting = Setting::new(
+    "gateway.presence_ttl",
+    "How long somebody still counts as being in a conversation after his gateway died.",
+)
+.default("30s");
 const MODERATOR_ROLES: Setting = Setting::new(
     "gateway.moderator_roles",
     "The roles of users, as their tokens or a backend say, who may delete the messages of others.",
@@ -64,6 +69,8 @@ pub struct GatewaySection {
     pub compare_interval: Duration,
     /// How long receipts are gathered.
     pub receipts_interval: Duration,
+    /// How long somebody is in a conversation without being said to be.
+    pub presence_ttl: Duration,
     /// The roles that may delete the messages of others.
     pub moderator_roles: Vec<String>,
 }
@@ -78,6 +85,7 @@ impl GatewaySection {
         DISPATCH_WORKERS,
         COMPARE_INTERVAL,
         RECEIPTS_INTERVAL,
+        PRESENCE_TTL,
         MODERATOR_ROLES,
     ];
 
@@ -98,6 +106,7 @@ impl GatewaySection {
         let compare_interval = reader.require(&COMPARE_INTERVAL, parse::duration(second..=second * 3_600));
         let receipts = Duration::from_millis(10)..=second * 60;
         let receipts_interval = reader.require(&RECEIPTS_INTERVAL, parse::duration(receipts));
+        let presence_ttl = reader.require(&PRESENCE_TTL, parse::duration(second..=second * 600));
         let moderator_roles = reader.require(&MODERATOR_ROLES, parse::list(parse::text(1..=64)));
         Ok(Self {
             policy: policy?,
@@ -107,6 +116,7 @@ impl GatewaySection {
             dispatch_workers: dispatch_workers?.unwrap_or_else(cores),
             compare_interval: compare_interval?,
             receipts_interval: receipts_interval?,
+            presence_ttl: presence_ttl?,
             moderator_roles: moderator_roles?,
         })
     }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, fs, path::Path, sync::Arc};
 use super::{Dialect, DialectIndex, Mistake, validate};
 
 /// The gateway's own protocol.
-const NATIVE: (&str, &str) = ("native.toml", include_str!("../../dialects/native.toml"));
+pub(super) const NATIVE: (&str, &str) = ("native.toml", include_str!("../../dialects/native.toml"));
 
 /// The namespace that a client uses when its URL names none.
 const ROOT: &str = "/";
@@ -66,6 +66,11 @@ impl Dialects {
     /// The dialect with this index.
     pub fn by_index(&self, index: DialectIndex) -> Option<&Arc<Dialect>> {
         self.0.at(Some(&index.get()))
+    }
+
+    /// The one that is configured as the default.
+    pub fn configured(&self) -> Option<&Arc<Dialect>> {
+        self.0.at(Some(&self.0.default))
     }
 
     /// Every namespace that clients can connect to, `/` first.

@@ -3,7 +3,7 @@
 
 use toml::{Table, Value};
 
-use super::{mistake::Mistakes, section::Section};
+use super::{behaviour, mistake::Mistakes, section::Section};
 
 /// The whole file.
 #[derive(Debug, Default)]
@@ -15,6 +15,7 @@ pub(super) struct File {
     pub(super) times: Option<String>,
     pub(super) user_ids: Ids,
     pub(super) conversation_ids: Ids,
+    pub(super) behaviour: behaviour::Written,
     pub(super) refusals: Table,
     pub(super) answer: Form,
     pub(super) failure: Form,
@@ -96,6 +97,7 @@ fn file(mut section: Section<'_>) -> File {
         times: section.text("times"),
         user_ids: ids(id_sections.section("user")),
         conversation_ids: ids(id_sections.section("conversation")),
+        behaviour: behaviour::Written::read(section.section("behaviour")),
         refusals: section.table("refusals"),
         answer: answer(section.section("answer")),
         failure: failure(section.section("failure")),

@@ -10,7 +10,7 @@ use super::{
     notation::{IdForm, Notation, TimeForm},
     table::{self, File},
     template::{Scope, compile as compile_template},
-    vocabulary::EventName,
+    vocabulary::{self, EventName},
     words::Words,
 };
 
@@ -46,6 +46,7 @@ fn dialect(file: &File, index: DialectIndex, mistakes: &Mistakes) -> Dialect {
         paths: paths(file, mistakes),
         name,
         notation,
+        behaviour: file.behaviour.check(mistakes),
         refusals: Words::read(&file.refusals, "refusals", mistakes),
         failure,
         rules_by_event: inbound::by_event(file, mistakes),
@@ -175,6 +176,8 @@ fn audience(rule: &table::Outbound, name: EventName, mistakes: &Mistakes) -> Aud
     let key = format!("{}.audience", rule.key);
     match (rule.audience.as_deref(), name.is_for_a_conversation()) {
         (None, true) => Audience::Everyone,
+        // All sockets of a user.
+        (None, false) if name.scope() == vocabulary::Scope::User => Audience::Everyone,
         (None, false) => Audience::Sender,
         (Some(_), false) => {
             mistakes.add(&key, format!("{} is for one socket anyway", name.as_str()));

@@ -9,7 +9,7 @@ use parlance_domain::{
     custom::CustomEvent,
     entry::Envelope,
     event::{Event, Typing},
-    id::{ConversationId, SessionId},
+    id::{ConversationId, MessageId, SessionId},
     notification::Notification,
     receipt::Cursor,
     time::Timestamp,
@@ -121,19 +121,19 @@ fn participant(envelope: &Envelope, change: &ParticipantChange) -> Value {
 }
 
 fn receipts(envelope: &Envelope, cursor: &Cursor) -> impl Iterator<Item = ClientEvent> {
-    let told = |name, seq: Seq| {
+    let told = |name, seq: Seq, message: Option<MessageId>| {
         let fields = json!({
             "conversationId": envelope.conversation,
             "userId": cursor.user,
             "seq": seq,
-            "messageId": cursor.message,
+            "messageId": message,
             "at": envelope.header.at,
         });
         ClientEvent::new(name, fields).from(cursor.origin.as_ref())
     };
     let delivered =
-        (cursor.delivered > cursor.read).then(|| told(EventName::ReceiptDelivered, cursor.delivered));
-    let read = (cursor.read > Seq(0)).then(|| told(EventName::ReceiptRead, cursor.read));
+        (cursor.delivered > cursor.read).then(|| told(EventName::ReceiptDelivered, cursor.delivered, cursor.delivered_message));
+    let read = (cursor.read > Seq(0)).then(|| told(EventName::ReceiptRead, cursor.read, cursor.read_message));
     delivered.into_iter().chain(read)
 }
 

@@ -8,9 +8,9 @@ mod objects;
 mod reply;
 mod shape;
 
-pub use event::EventName;
+pub use event::{EventName, Scope};
 pub(super) use reply::{FAILURE, argument, needed, reply};
-pub(super) use shape::Shape;
+pub(super) use shape::{Field, Shape};
 
 #[cfg(test)]
 mod tests {

@@ -17,7 +17,7 @@ use parlance_broker::{append::Acl, heads::State, partition::Partition};
 use parlance_chassis::lifecycle::CancellationToken;
 use parlance_domain::{
     entry::Envelope,
-    event::{Event, EventKind},
+    event::Event,
     id::ConversationId,
     rejection::Rejection,
     version::{Heads, Version},
@@ -25,10 +25,12 @@ use parlance_domain::{
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Join, Shared,
+    Join, Member, Shared,
     crowd::Chunk,
     encoded::Encoded,
+    handed::{self, Handed},
     order::{Arrival, Repair},
+    resume::{self, Missed},
     room::{Phase, Room},
 };
 use crate::dialect::view;
@@ -49,6 +51,7 @@ pub(super) enum Task {
     Resubscribe { partition: Option<Partition> },
     Compare,
     Compared { conversation: ConversationId, newest: Version },
+    Missed { conversation: ConversationId, ticket: u64, missed: Option<Missed> },
 }
 
 /// One worker. Ends when `hard` is cancelled.
@@ -112,6 +115,7 @@ impl Worker {
             Task::Resubscribe { partition } => self.resubscribe(partition),
             Task::Compare => self.compare(),
             Task::Compared { conversation, newest } => self.compared(&conversation, newest),
+            Task::Missed { conversation, ticket, missed } => self.missed(&conversation, ticket, missed),
         }
     }
 
@@ -155,14 +159,47 @@ impl Worker {
             room.generation += 1;
             room.waiting.push(join);
             if matches!(&room.phase, Phase::Live(order) if !order.is_parked()) {
-                room.admit();
+                self.admit(&conversation);
             }
             return;
         }
-        let mut room = Room::subscribing();
+        let mut room = Room::subscribing(self.shared.attendance.of(&conversation));
         room.waiting.push(join);
         self.rooms.insert(conversation.clone(), room);
         self.subscribe(conversation);
+    }
+
+    /// Lets everybody in who waits, those who have a place after what they have missed.
+    fn admit(&mut self, conversation: &ConversationId) {
+        let Some(room) = self.rooms.get_mut(conversation) else {
+            return;
+        };
+        for (ticket, since) in room.admit() {
+            let conversation = conversation.clone();
+            self.beside("resume", move |shared| async move {
+                let missed = resume::read(&shared, &conversation, since).await;
+                Task::Missed { conversation, ticket, missed }
+            });
+        }
+    }
+
+    fn missed(&mut self, conversation: &ConversationId, ticket: u64, missed: Option<Missed>) {
+        let Some(room) = self.rooms.get_mut(conversation) else {
+            return;
+        };
+        let Some((resuming, events)) = room.resume(ticket, missed) else {
+            return;
+        };
+        let recovered = events.is_some();
+        for envelope in events.into_iter().flatten() {
+            let handed = Handed::of(&self.shared, &envelope);
+            for encoded in Encoded::of(&self.shared.dialects, &envelope) {
+                let frames = handed::deliver(&encoded, &resuming.join.member, handed.as_ref());
+                self.shared.delivered.increment(frames);
+            }
+        }
+        room.let_in(resuming, recovered);
+        self.linger_if_empty(conversation);
     }
 
     fn leave(&mut self, conversation: &ConversationId, socket: u64) {
@@ -192,10 +229,14 @@ impl Worker {
         if envelope.header.kind.changes_membership() {
             room.acl = room.acl.max(Acl(envelope.header.version));
         }
+        if envelope.header.kind.is_durable() {
+            room.keep(envelope);
+        }
         let (members, mut crowd) = room.audience();
         if members.is_empty() {
             return;
         }
+        let handed = Handed::of(&self.shared, envelope);
         for encoded in Encoded::of(&self.shared.dialects, envelope) {
             match &mut crowd {
                 Some(crowd) => {
@@ -203,30 +244,33 @@ impl Worker {
                     self.chunks.extend(crowd.cut(&self.shared.lanes, conversation, &encoded, members));
                 }
                 None => {
-                    let delivered = members.values().map(|member| encoded.deliver(member)).sum();
+                    let deliver = |member| handed::deliver(&encoded, member, handed.as_ref());
+                    let delivered = members.values().map(deliver).sum();
                     self.shared.delivered.increment(delivered);
                 }
             }
         }
-        if envelope.header.kind == EventKind::ParticipantRemoved {
-            self.put_out(envelope);
+        match &envelope.event {
+            Event::ParticipantRemoved(change) => {
+                self.put_out(envelope, "removed", |member| member.user == change.participant.id);
+            }
+            Event::ConversationDeleted(_) => self.put_out(envelope, "deleted", |_| true),
+            _ => {}
         }
     }
 
-    /// Takes the sockets of a removed participant out of the room.
-    fn put_out(&mut self, envelope: &Envelope) {
-        let Event::ParticipantRemoved(change) = &envelope.event else {
+    /// Takes sockets out of the room, because of an event that they were told of.
+    fn put_out(&mut self, envelope: &Envelope, reason: &str, goes: impl Fn(&Member) -> bool) {
+        let conversation = &envelope.conversation;
+        let Some(room) = self.rooms.get_mut(conversation) else {
             return;
         };
-        let Some(room) = self.rooms.get_mut(&envelope.conversation) else {
-            return;
-        };
-        let event = view::conversation_left(&envelope.conversation, "removed");
-        for member in room.put_out(|member| member.user == change.participant.id) {
-            member.socket.left(&envelope.conversation);
+        let event = view::conversation_left(conversation, reason);
+        for member in room.put_out(goes) {
+            member.socket.put_out(conversation, envelope.header.version);
             member.socket.tell(&event);
         }
-        self.linger_if_empty(&envelope.conversation);
+        self.linger_if_empty(conversation);
     }
 
     /// Runs something that waits beside the worker; its result comes back as a task.

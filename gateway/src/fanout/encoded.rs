@@ -6,12 +6,15 @@ use parlance_domain::entry::Envelope;
 
 use super::Member;
 use crate::{
-    dialect::{Audience, Dialects, Frame, view::{self, Told}},
+    dialect::{
+        Audience, Dialects, Frame,
+        view::{self, Told},
+    },
     socket::packet::SharedFrame,
 };
 
 /// One event, encoded for a dialect when the first socket that speaks it is met.
-pub(super) struct Encoded {
+pub(crate) struct Encoded {
     dialects: Dialects,
     event: Told,
     /// By the index of the dialect.
@@ -19,15 +22,19 @@ pub(super) struct Encoded {
 }
 
 impl Encoded {
+    /// One event.
+    pub(crate) fn new(dialects: &Dialects, event: Told) -> Self {
+        let frames = (0..dialects.count()).map(|_| OnceLock::new()).collect();
+        Self { dialects: dialects.clone(), event, frames }
+    }
+
     /// What an envelope tells: one event, except for receipts, of which there is one for each cursor.
-    pub(super) fn of(dialects: &Dialects, envelope: &Envelope) -> impl Iterator<Item = Self> {
-        let frames = || (0..dialects.count()).map(|_| OnceLock::new()).collect();
-        let events = view::client_events(envelope).into_iter();
-        events.map(move |event| Self { dialects: dialects.clone(), event, frames: frames() })
+    pub(crate) fn of(dialects: &Dialects, envelope: &Envelope) -> impl Iterator<Item = Self> {
+        view::client_events(envelope).into_iter().map(|event| Self::new(dialects, event))
     }
 
     /// Hands the event to a socket; how many frames that took.
-    pub(super) fn deliver(&self, member: &Member) -> u64 {
+    pub(crate) fn deliver(&self, member: &Member) -> u64 {
         let is_origin = match &self.event {
             Told::Event(event) => event.origin.as_ref() == Some(&member.session),
             Told::Custom(_) => false,

@@ -18,7 +18,7 @@ use parlance_broker::partition::Partition;
 use parlance_chassis::{lifecycle::CancellationToken, readiness::Check};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::{Fanout, Shared};
+use super::{Shared, receive::Receivers};
 
 /// How often the partitions are looked at.
 const TICK: Duration = Duration::from_secs(1);
@@ -87,7 +87,7 @@ struct Health {
 /// Watches the subscriptions.
 pub(super) struct Prober {
     pub(super) shared: Arc<Shared>,
-    pub(super) fanout: Fanout,
+    pub(super) receivers: Receivers,
     pub(super) pulse: Arc<Pulse>,
     pub(super) check: Check,
 }
@@ -112,13 +112,13 @@ impl Prober {
             };
             if self.pulse.resubscribe.swap(false, Ordering::AcqRel) {
                 self.subscribe_probes(&partitions).await;
-                self.fanout.resubscribe(None).await;
+                self.resubscribe(None).await;
                 // A probe of before the break does not come back.
                 health.fill(Health::default());
             }
             if self.pulse.compare.swap(false, Ordering::AcqRel) || compared.elapsed() >= compare_every {
                 compared = Instant::now();
-                self.fanout.compare().await;
+                self.receivers.fanout.compare().await;
             }
             if tick {
                 let looks =
@@ -137,6 +137,14 @@ impl Prober {
                 tracing::debug!(%error, "failed to subscribe to a probe");
             }
         }
+    }
+
+    /// Has everything of `partition` subscribed again, or everything there is.
+    async fn resubscribe(&self, partition: Option<Partition>) {
+        let Receivers { fanout, users, cluster } = &self.receivers;
+        fanout.resubscribe(partition).await;
+        users.resubscribe(partition).await;
+        cluster.resubscribe(partition, &self.shared.lifecycle);
     }
 
     async fn look(&self, partition: Partition, health: &mut Health) {
@@ -167,7 +175,7 @@ impl Prober {
             health.resubscriptions += 1;
             tracing::warn!(?partition, "a probe was accepted and did not come back; subscribing again");
             self.subscribe_probes(&[partition]).await;
-            self.fanout.resubscribe(Some(partition)).await;
+            self.resubscribe(Some(partition)).await;
             return;
         }
         health.resubscriptions = 0;

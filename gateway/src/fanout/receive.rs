@@ -1,4 +1,4 @@
-//! The receiving task: takes what the subscriber connection brings and hands it to the dispatch workers.
+//! The receiving task: takes what the subscriber connection brings and hands it to those whom it is for.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -6,18 +6,31 @@ use parlance_broker::subscriber::{Inbox, Incoming};
 use parlance_chassis::lifecycle::CancellationToken;
 
 use super::{Fanout, probe::Pulse};
+use crate::{socket::cluster::ClusterDriver, users::Users};
 
-/// Runs until `hard`. Nothing in here waits for a conversation.
+/// For whom publications are.
+#[derive(Clone)]
+pub(super) struct Receivers {
+    pub(super) fanout: Fanout,
+    pub(super) users: Users,
+    pub(super) cluster: ClusterDriver,
+}
+
+/// Runs until `hard`. Nothing in here waits for a conversation or a user.
 pub(super) async fn run(
-    fanout: Fanout,
+    receivers: Receivers,
     mut inbox: Inbox,
     pulse: Arc<Pulse>,
     hard: CancellationToken,
 ) -> Result<(), Infallible> {
+    let Receivers { fanout, users, cluster } = receivers;
     let lagged = metrics::counter!(crate::metrics::SUBSCRIBER_LAGS.name);
     loop {
         let incoming = tokio::select! {
-            () = hard.cancelled() => return Ok(()),
+            () = hard.cancelled() => {
+                cluster.close();
+                return Ok(());
+            }
             incoming = inbox.next() => incoming,
         };
         match incoming {
@@ -26,6 +39,20 @@ pub(super) async fn run(
                 if !fanout.publish(conversation, payload) {
                     lagged.increment(1);
                     pulse.request_compare();
+                }
+            }
+            Incoming::PublishedToUser { user, partition, payload } => {
+                pulse.beat(partition);
+                if !users.publish(user, payload) {
+                    tracing::warn!("an event for a user was dropped: too many wait to be handed on");
+                    lagged.increment(1);
+                }
+            }
+            Incoming::PublishedToCluster { channel, partition, payload } => {
+                pulse.beat(partition);
+                if !cluster.hand_on(channel, payload) {
+                    tracing::warn!("an event for everyone was dropped: too many wait to be handed on");
+                    lagged.increment(1);
                 }
             }
             Incoming::Probe { partition, .. } => pulse.beat(partition),
@@ -38,7 +65,10 @@ pub(super) async fn run(
                 tracing::info!("the subscriber connection is new: subscribing to everything");
                 pulse.request_resubscribe();
             }
-            Incoming::Closed => return Ok(()),
+            Incoming::Closed => {
+                cluster.close();
+                return Ok(());
+            }
         }
     }
 }

@@ -5,19 +5,18 @@ use std::time::Duration;
 use parlance_broker::{BrokerError, append::Floors, heads::State, log::IngestMark};
 use parlance_chassis::backoff::Backoff;
 use parlance_domain::{
-    conversation::ParticipantChange,
-    entry::{Envelope, Header},
-    event::{Event, EventKind},
+    entry::Envelope,
     id::ConversationId,
-    message::Message,
     rejection::{Code, Rejection},
-    version::{Heads, Seq, Version},
+    version::{Heads, Version},
 };
-use parlance_store::{StoreError, participant::ParticipantState};
+use parlance_store::StoreError;
 
 use super::{Shared, order::Repair};
 
-/// How many events one reading takes.
+mod by_state;
+
+/// How many events one reading of the hot log takes.
 const PAGE: u64 = 256;
 
 /// A reading that did not succeed; it is tried again.
@@ -102,7 +101,7 @@ async fn find_once(shared: &Shared, id: &ConversationId, heads: Heads) -> Result
         wait_until_persisted(shared, id, &mark).await?;
     }
     let _permit = shared.repairs.acquire().await;
-    Ok(by_state(shared, id, heads.version, target).await?)
+    Ok(by_state::read(shared, id, heads, target).await?)
 }
 
 /// Where what follows a position is found.
@@ -154,78 +153,6 @@ async fn wait_until_persisted(
     Ok(())
 }
 
-/// What changed after `position` and up to `newest`, from the rows of Postgres.
-async fn by_state(
-    shared: &Shared,
-    id: &ConversationId,
-    position: Version,
-    newest: Heads,
-) -> Result<Repair, StoreError> {
-    let messages = shared.store.messages_since(id, position, PAGE).await?;
-    let participants = shared.store.participants_since(id, position, PAGE).await?;
-    // A full page may go on: only up to where both are complete is known what there is.
-    let last = |full: bool, version: Option<Version>| version.filter(|_| full).unwrap_or(newest.version);
-    let complete = last(is_full(messages.len()), messages.last().map(|message| message.version))
-        .min(last(is_full(participants.len()), participants.last().map(|state| state.version)))
-        .min(newest.version);
-    let told = |message| message_event(id, position, complete, message);
-    let mut events: Vec<Envelope> = messages.into_iter().filter_map(told).collect();
-    let participants = participants.into_iter().filter(|state| state.version <= complete);
-    events.extend(participants.map(|state| participant_event(id, state)));
-    events.sort_by_key(|event| event.header.version);
-    let known = if complete == newest.version { newest.seq } else { Seq(0) };
-    let seq = events.iter().map(|event| event.header.seq).fold(known, Seq::max);
-    Ok(Repair::State { events, heads: Heads { version: complete, seq } })
-}
-
-fn is_full(found: usize) -> bool {
-    found as u64 >= PAGE
-}
-
-/// What a message's row tells those who have everything up to `position`, and get everything up to `complete`.
-fn message_event(
-    id: &ConversationId,
-    position: Version,
-    complete: Version,
-    message: Message,
-) -> Option<Envelope> {
-    let is_new = message.created_rev > position.rev;
-    let (kind, version, at) = if message.version > complete {
-        // It was changed after that, which will be told; that it is there has to be told now.
-        let created = Version::new(complete.epoch, message.created_rev);
-        if !is_new || created > complete {
-            return None;
-        }
-        (EventKind::MessageCreated, created, message.created_at)
-    } else {
-        let (kind, at) = match (message.deleted_at, message.edited_at) {
-            (Some(deleted_at), _) => (EventKind::MessageDeleted, deleted_at),
-            (None, Some(edited_at)) if !is_new => (EventKind::MessageEdited, edited_at),
-            _ => (EventKind::MessageCreated, message.created_at),
-        };
-        (kind, message.version, at)
-    };
-    let header = Header { kind, version, seq: message.seq, at, origin: message.origin.clone() };
-    let message = Box::new(message);
-    let event = match kind {
-        EventKind::MessageDeleted => Event::MessageDeleted(message),
-        EventKind::MessageEdited => Event::MessageEdited(message),
-        _ => Event::MessageCreated(message),
-    };
-    Some(Envelope { conversation: id.clone(), header, event })
-}
-
-fn participant_event(id: &ConversationId, state: ParticipantState) -> Envelope {
-    let change = ParticipantChange { participant: state.participant, role: state.role };
-    let (kind, event) = if state.member {
-        (EventKind::ParticipantAdded, Event::ParticipantAdded(change))
-    } else {
-        (EventKind::ParticipantRemoved, Event::ParticipantRemoved(change))
-    };
-    let header = Header { kind, version: state.version, seq: Seq(0), at: state.at, origin: None };
-    Envelope { conversation: id.clone(), header, event }
-}
-
 /// The state of a conversation, made from Postgres and what this gateway has seen when Redis does not know it.
 async fn state(shared: &Shared, id: &ConversationId, seen: Heads) -> Result<State, ReadError> {
     if let Some(state) = shared.broker.state(id).await? {
@@ -238,6 +165,7 @@ async fn state(shared: &Shared, id: &ConversationId, seen: Heads) -> Result<Stat
 #[cfg(test)]
 mod tests {
     use parlance_broker::append::Acl;
+    use parlance_domain::version::Seq;
 
     use super::*;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, Request},
+    extract::{FromRequest, OptionalFromRequest, Request},
     http::{HeaderMap, header},
 };
 use parlance_domain::rejection::{Code, Rejection};
@@ -41,13 +41,37 @@ impl<S: Send + Sync> FromRequest<S> for Body {
         if !is_json(request.headers()) {
             return Err(Problem::NOT_JSON);
         }
-        let bytes = tokio::time::timeout(DEADLINE, Bytes::from_request(request, state));
-        match bytes.await {
-            Err(_) => Err(Problem::TOO_SLOW),
-            // Otherwise the connection broke, and nobody reads the answer.
-            Ok(Err(_)) => Err(Problem::TOO_LARGE),
-            Ok(Ok(bytes)) => Ok(Self(object(&bytes)?)),
+        Ok(Self(object(&read(request, state).await?)?))
+    }
+}
+
+/// A request that needs no body may have none, of whatever type.
+impl<S: Send + Sync> OptionalFromRequest<S> for Body {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Problem> {
+        let is_json = is_json(request.headers());
+        let bytes = read(request, state).await?;
+        if bytes.is_empty() {
+            return Ok(None);
         }
+        if !is_json {
+            return Err(Problem::NOT_JSON);
+        }
+        Ok(Some(Self(object(&bytes)?)))
+    }
+}
+
+/// The bytes of a body.
+///
+/// # Errors
+/// When it is larger than bodies may be, or takes too long.
+pub(super) async fn read<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    match tokio::time::timeout(DEADLINE, Bytes::from_request(request, state)).await {
+        Err(_) => Err(Problem::TOO_SLOW),
+        // Otherwise the connection broke, and nobody reads the answer.
+        Ok(Err(_)) => Err(Problem::TOO_LARGE),
+        Ok(Ok(bytes)) => Ok(bytes),
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
 };
 
 const ACT_AS: HeaderName = HeaderName::from_static("x-act-as");
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Who makes a request.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,17 +49,27 @@ impl Caller {
         }
     }
 
+    /// What tells this caller from every other one, as parts of a hash: a backend's key, a user's id, and for whom.
+    pub(super) fn identity<'a>(&'a self, headers: &'a HeaderMap) -> [&'a str; 3] {
+        match self {
+            Caller::User(profile) => ["user", profile.id.as_str(), ""],
+            Caller::Backend(user) => {
+                let key = shown(headers).map_or("", |(key, _)| key);
+                ["key", key, user.as_ref().map_or("", UserId::as_str)]
+            }
+        }
+    }
+
     fn read(headers: &HeaderMap, keys: &ServiceKeys, verify: impl Verify) -> Result<Self, Rejection> {
-        let shown = single(headers, &header::AUTHORIZATION)?.ok_or(Code::TokenMissing)?;
-        let shown = bearer(shown).filter(|shown| !shown.is_empty());
-        let shown = shown.ok_or_else(|| {
-            Rejection::with(Code::TokenMissing, "Authorization is not of the form: Bearer <key or token>")
-        })?;
+        let (shown, is_key) = shown(headers)?;
         let act_as = single(headers, &ACT_AS)?;
         if keys.check(shown) {
             let user =
                 act_as.map(|id| UserId::new(id).map_err(|problem| Rejection::invalid("X-Act-As", problem)));
             return Ok(Caller::Backend(user.transpose()?));
+        }
+        if is_key {
+            return Err(Rejection::with(Code::TokenInvalid, "X-Api-Key is no service key"));
         }
         let profile = verify(shown)?;
         if act_as.is_some() {
@@ -78,6 +89,24 @@ impl FromRequestParts<App> for Caller {
         let auth: &Auth = app.auth();
         let verify = |token: &str| Ok(auth.verify(token, app.clock())?.user);
         Ok(Self::read(&parts.headers, app.service_keys(), verify)?)
+    }
+}
+
+/// The key or token of a request, and whether it can only be a key.
+///
+/// # Errors
+/// `token_missing` when there is none; `invalid_payload` when there are two.
+fn shown(headers: &HeaderMap) -> Result<(&str, bool), Rejection> {
+    let key = single(headers, &API_KEY)?.filter(|key| !key.is_empty());
+    let Some(authorization) = single(headers, &header::AUTHORIZATION)? else {
+        return Ok((key.ok_or(Code::TokenMissing)?, true));
+    };
+    let token = bearer(authorization).filter(|token| !token.is_empty()).ok_or_else(|| {
+        Rejection::with(Code::TokenMissing, "Authorization is not of the form: Bearer <key or token>")
+    })?;
+    match key {
+        Some(key) if key != token => Err(Rejection::invalid("X-Api-Key", "and Authorization are different")),
+        key => Ok((token, key.is_some())),
     }
 }
 
@@ -145,6 +174,24 @@ mod tests {
             assert_eq!(called(&[(header::AUTHORIZATION, wrong)]), Err(Code::TokenMissing), "{wrong:?}");
         }
         assert_eq!(called(&[(header::AUTHORIZATION, "Bearer other")]), Err(Code::TokenInvalid));
+    }
+
+    #[test]
+    fn a_service_key_can_stand_in_a_header_of_its_own_and_a_token_cannot() {
+        let key = (API_KEY, KEY);
+        assert_eq!(called(std::slice::from_ref(&key)), Ok(Caller::Backend(None)));
+        assert_eq!(called(&[key.clone(), (ACT_AS, "ann")]), Ok(Caller::Backend(Some(user("ann")))));
+        let same = (header::AUTHORIZATION, &*format!("Bearer {KEY}"));
+        assert_eq!(called(&[key.clone(), same]), Ok(Caller::Backend(None)));
+        assert_eq!(
+            called(&[key.clone(), (header::AUTHORIZATION, "Bearer token")]),
+            Err(Code::InvalidPayload)
+        );
+        assert_eq!(called(&[key.clone(), key]), Err(Code::InvalidPayload));
+        assert_eq!(called(&[(API_KEY, "token")]), Err(Code::TokenInvalid));
+        let both = [(API_KEY, "token"), (header::AUTHORIZATION, "Bearer token")];
+        assert_eq!(called(&both), Err(Code::TokenInvalid));
+        assert_eq!(called(&[(API_KEY, "")]), Err(Code::TokenMissing));
     }
 
     #[test]

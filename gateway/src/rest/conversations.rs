@@ -1,119 +1,166 @@
-//! `/v1/conversations`: creating one, for backends.
+//! `/v1/conversations`: making, reading, changing and deleting one.
 
-use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::IntoResponse,
+};
 use parlance_domain::{
-    command::Fields,
-    conversation::{MAX_PARTICIPANTS_A_COMMAND, Title},
-    id::{ConversationId, UserId},
-    message::Metadata,
-    rejection::Rejection,
+    command::{Command, CommandName},
+    id::ConversationId,
+    rejection::{Code, Rejection},
 };
 use serde_json::{Map, Value};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{body::Body, caller::Caller, problem::Problem};
+use super::{
+    body::Body,
+    caller::Caller,
+    etag::{self, Tagged},
+    path::ConversationPath,
+    problem::Problem,
+    schema,
+};
 use crate::{
     app::App,
-    command::conversation::{self, CreateConversation},
+    command::{self, Actor},
 };
 
-const FIELDS: &[(&str, &str)] =
+const NEW_FIELDS: &[(&str, &str)] =
     &[("id", "id"), ("title", "title"), ("participants", "participants"), ("metadata", "metadata")];
+const CHANGE_FIELDS: &[(&str, &str)] = &[("title", "title"), ("metadata", "metadata")];
 
-/// 201 with the conversation; 200 when the same one was created before; 409 when there is another one with this id.
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(create)).routes(routes!(get, update, delete))
+}
+
+/// Create a conversation
+///
+/// With a service key. Creating it again with the same title, metadata and participants in the same roles changes
+/// nothing. It can begin with at most 1,000 participants; the others are added one by one.
+#[utoipa::path(
+    post,
+    path = "/v1/conversations",
+    tag = "conversations",
+    operation_id = "createConversation",
+    request_body = schema::NewConversation,
+    responses(
+        (status = 201, description = "It is new.", body = schema::Conversation),
+        (status = 200, description = "It was there already.", body = schema::Conversation),
+    ),
+)]
 pub(super) async fn create(
     State(app): State<App>,
     caller: Caller,
     body: Body,
 ) -> Result<impl IntoResponse, Problem> {
     let actor = caller.administrator()?;
-    let create = parse(body.fields(FIELDS)?)?;
-    let (is_new, conversation) = conversation::create(&app, &actor, create).await?;
+    let create = Command::parse(CommandName::ConversationCreate, body.fields(NEW_FIELDS)?)?;
+    let reply = command::call(&app, &actor, create).await?;
+    let is_new = reply.get("created") == Some(&Value::Bool(true));
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(conversation.view())))
+    Ok((status, Json(conversation_of(reply)?)))
 }
 
-fn parse(fields: Map<String, Value>) -> Result<CreateConversation, Rejection> {
-    let mut fields = Fields::new(fields);
-    let id = fields.take("id").map(|id| text("id", id)).transpose()?;
-    let title = fields.take("title").map(|title| text("title", title)).transpose()?;
-    let metadata = match fields.take("metadata") {
-        None => Map::new(),
-        Some(Value::Object(metadata)) => metadata,
-        Some(_) => return Err(Rejection::invalid("metadata", "is no object")),
-    };
-    Ok(CreateConversation {
-        id: id
-            .map(|id| ConversationId::new(id).map_err(|problem| Rejection::invalid("id", problem)))
-            .transpose()?,
-        title: title.map(Title::new).transpose()?,
-        metadata: Metadata::new(metadata)?,
-        participants: participants(fields.take("participants"))?,
-    })
+/// Read a conversation
+///
+/// A participant, or a backend. To everybody else there is no such conversation.
+#[utoipa::path(
+    get,
+    path = "/v1/conversations/{conversation}",
+    tag = "conversations",
+    operation_id = "getConversation",
+    params(schema::InConversation),
+    responses(
+        (status = 200, description = "The conversation.", body = schema::Conversation, headers(("ETag" = String))),
+        schema::NotFound,
+    ),
+)]
+pub(super) async fn get(
+    State(app): State<App>,
+    caller: Caller,
+    ConversationPath(conversation): ConversationPath,
+) -> Result<Tagged, Problem> {
+    let actor = caller.actor(&app).await?;
+    Ok(Tagged(read(&app, &actor, conversation).await?))
 }
 
-fn participants(list: Option<Value>) -> Result<Vec<UserId>, Rejection> {
-    let refused = |problem: &str| Rejection::invalid("participants", problem);
-    let items = match list {
-        None => return Err(refused("is missing")),
-        Some(Value::Array(items)) => items,
-        Some(_) => return Err(refused("is no list")),
-    };
-    if items.len() > MAX_PARTICIPANTS_A_COMMAND {
-        return Err(refused("names more than 1000 users; add the others one by one"));
+/// Change a conversation
+///
+/// With a service key. What is left out stays as it is; a title of `null` takes the title away; metadata are replaced as a
+/// whole. What is so already is told to nobody.
+#[utoipa::path(
+    patch,
+    path = "/v1/conversations/{conversation}",
+    tag = "conversations",
+    operation_id = "updateConversation",
+    params(schema::InConversation, schema::IfMatch),
+    request_body = schema::ConversationChange,
+    responses(
+        (
+            status = 200,
+            description = "The conversation as it is now.",
+            body = schema::Conversation,
+            headers(("ETag" = String)),
+        ),
+        schema::NotFound,
+        schema::PreconditionFailed,
+    ),
+)]
+pub(super) async fn update(
+    State(app): State<App>,
+    caller: Caller,
+    ConversationPath(conversation): ConversationPath,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Tagged, Problem> {
+    let actor = caller.administrator()?;
+    let fields = body.fields(CHANGE_FIELDS)?;
+    let update = command(CommandName::ConversationUpdate, conversation.clone(), fields)?;
+    if headers.contains_key(axum::http::header::IF_MATCH) {
+        etag::matches(&headers, &read(&app, &actor, conversation).await?)?;
     }
-    let user = |(place, item)| {
-        let field = format!("participants[{place}]");
-        UserId::new(text(&field, item)?).map_err(|problem| Rejection::invalid(&field, problem))
-    };
-    items.into_iter().enumerate().map(user).collect()
+    Ok(Tagged(conversation_of(command::call(&app, &actor, update).await?)?))
 }
 
-fn text(field: &str, value: Value) -> Result<String, Rejection> {
-    match value {
-        Value::String(text) => Ok(text),
-        _ => Err(Rejection::invalid(field, "is no text")),
-    }
+/// Delete a conversation
+///
+/// With a service key. Everything in it goes, and nobody takes part any more. The same id can be created again.
+#[utoipa::path(
+    delete,
+    path = "/v1/conversations/{conversation}",
+    tag = "conversations",
+    operation_id = "deleteConversation",
+    params(schema::InConversation),
+    responses((status = 204, description = "It is gone."), schema::NotFound),
+)]
+pub(super) async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    ConversationPath(conversation): ConversationPath,
+) -> Result<impl IntoResponse, Problem> {
+    let actor = caller.administrator()?;
+    let delete = command(CommandName::ConversationDelete, conversation, Map::new())?;
+    command::call(&app, &actor, delete).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
+async fn read(app: &App, actor: &Actor, conversation: ConversationId) -> Result<Value, Problem> {
+    let get = command(CommandName::ConversationGet, conversation, Map::new())?;
+    Ok(conversation_of(command::call(app, actor, get).await?)?)
+}
 
-    use super::*;
+fn command(
+    name: CommandName,
+    conversation: ConversationId,
+    mut fields: Map<String, Value>,
+) -> Result<Command, Rejection> {
+    fields.insert("conversation".to_owned(), Value::from(String::from(conversation)));
+    Command::parse(name, fields)
+}
 
-    fn parsed(value: Value) -> Result<CreateConversation, String> {
-        let Value::Object(fields) = value else { panic!("{value} is no object") };
-        parse(fields).map_err(|rejection| rejection.message.into_owned())
-    }
-
-    #[test]
-    fn a_conversation_needs_no_more_than_participants() {
-        let create = parsed(json!({"participants": ["a", "b"]})).unwrap();
-        assert!(create.id.is_none() && create.title.is_none() && create.metadata.is_empty());
-        assert_eq!(create.participants, [UserId::new("a").unwrap(), UserId::new("b").unwrap()]);
-        let nulls = json!({"id": null, "title": null, "metadata": null, "participants": []});
-        assert!(parsed(nulls).unwrap().participants.is_empty());
-    }
-
-    #[test]
-    fn what_does_not_fit_is_refused_by_its_field() {
-        for (field, value) in [
-            ("id", json!(7)),
-            ("id", json!("")),
-            ("id", json!("a".repeat(129))),
-            ("title", json!(7)),
-            ("title", json!("a\0")),
-            ("metadata", json!([])),
-            ("metadata", json!({"a": "\0"})),
-            ("participants", json!(null)),
-            ("participants", json!("a")),
-            ("participants", json!(vec!["a"; 1_001])),
-        ] {
-            let mut fields = json!({"participants": []});
-            fields[field] = value.clone();
-            let told = parsed(fields).unwrap_err();
-            assert!(told.starts_with(&format!("{field} ")), "{field}: {value} {told}");
-        }
-        assert_eq!(parsed(json!({"participants": ["a", 7]})).unwrap_err(), "participants[1] is no text");
-    }
+fn conversation_of(mut reply: Value) -> Result<Value, Rejection> {
+    let conversation = reply.get_mut("conversation").map(Value::take);
+    conversation.ok_or_else(|| Rejection::with(Code::Internal, "the reply has no conversation"))
 }

@@ -1,22 +1,34 @@
 //! Messages: `/v1/conversations/{id}/messages` to send one and to read history, `/v1/messages/{id}` to change one. A
 //! backend without `X-Act-As` can read, and nothing else.
 
-use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
+use axum::{
+    Extension, Json,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::IntoResponse,
+};
 use parlance_domain::{
     command::{Command, CommandName},
     id::ConversationId,
     rejection::{Code, Rejection},
 };
 use serde_json::{Map, Value};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     body::Body,
     caller::Caller,
+    etag::{self, Tagged},
+    idempotency::KeyedName,
     path::{ConversationPath, MessagePath},
     problem::Problem,
     query::Query,
+    schema,
 };
-use crate::{app::App, command};
+use crate::{
+    app::App,
+    command::{self, Actor},
+};
 
 const SEND_FIELDS: &[(&str, &str)] = &[
     ("content", "content"),
@@ -27,22 +39,57 @@ const SEND_FIELDS: &[(&str, &str)] = &[
     ("metadata", "metadata"),
 ];
 const EDIT_FIELDS: &[(&str, &str)] = &[("content", "content")];
-const HISTORY_FIELDS: &[&str] = &["before", "after", "limit"];
+const HISTORY_FIELDS: &[&str] = &["before", "after", "around", "cursor", "page", "limit", "order"];
 
-/// 201 with the message. The same `clientId` again within ten minutes is answered with the first message.
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(send, history)).routes(routes!(get, edit, delete))
+}
+
+/// Send a message
+///
+/// The same `clientId` of the same user again within ten minutes is answered with the first message. When it is
+/// answered, the message is in the stream that is persisted.
+#[utoipa::path(
+    post,
+    path = "/v1/conversations/{conversation}/messages",
+    tag = "messages",
+    operation_id = "sendMessage",
+    params(schema::InConversation),
+    request_body = schema::NewMessage,
+    responses((status = 201, description = "The message.", body = schema::Message), schema::NotFound),
+)]
 pub(super) async fn send(
     State(app): State<App>,
     caller: Caller,
     ConversationPath(conversation): ConversationPath,
+    keyed: Option<Extension<KeyedName>>,
     body: Body,
 ) -> Result<impl IntoResponse, Problem> {
-    let send = command(CommandName::MessageSend, conversation, body.fields(SEND_FIELDS)?)?;
+    let mut fields = body.fields(SEND_FIELDS)?;
+    if let Some(Extension(KeyedName(name))) = keyed
+        && fields.get("client_id").is_none_or(Value::is_null)
+    {
+        fields.insert("client_id".to_owned(), Value::from(String::from(name)));
+    }
+    let send = command(CommandName::MessageSend, conversation, fields)?;
     let actor = caller.actor(&app).await?;
     let message = message_of(command::call(&app, &actor, send).await?)?;
     Ok((StatusCode::CREATED, Json(message)))
 }
 
-/// 200 `{"messages":[…],"hasMore":…}`, oldest first.
+/// Read a page of messages
+///
+/// The newest ones, unless a parameter says which. Reading goes on towards the older messages from the newest page and
+/// `before`, towards the newer ones `after` a place; `around` and `page` in the direction of `order`. A page ends at 1 MiB
+/// of content.
+#[utoipa::path(
+    get,
+    path = "/v1/conversations/{conversation}/messages",
+    tag = "messages",
+    operation_id = "listMessages",
+    params(schema::InConversation, schema::HistoryQuery),
+    responses((status = 200, description = "The page.", body = schema::MessagePage), schema::NotFound),
+)]
 pub(super) async fn history(
     State(app): State<App>,
     caller: Caller,
@@ -54,37 +101,88 @@ pub(super) async fn history(
     Ok(Json(command::call(&app, &actor, history).await?))
 }
 
-/// 200 with the message as it is now.
+/// Read a message
+///
+/// A participant, or a backend.
+#[utoipa::path(
+    get,
+    path = "/v1/messages/{message}",
+    tag = "messages",
+    operation_id = "getMessage",
+    params(schema::OfMessage),
+    responses(
+        (status = 200, description = "The message.", body = schema::Message, headers(("ETag" = String))),
+        schema::NotFound,
+    ),
+)]
+pub(super) async fn get(
+    State(app): State<App>,
+    caller: Caller,
+    MessagePath(message): MessagePath,
+) -> Result<Tagged, Problem> {
+    let actor = caller.actor(&app).await?;
+    Ok(Tagged(read(&app, &actor, message).await?))
+}
+
+async fn read(app: &App, actor: &Actor, message: String) -> Result<Value, Rejection> {
+    let fields = Map::from_iter([("message".to_owned(), Value::from(message))]);
+    let get = Command::parse(CommandName::MessageGet, fields)?;
+    message_of(command::call(app, actor, get).await?)
+}
+
+/// Edit a message
+///
+/// The sender only. `If-Match` is compared right before the message is edited.
+#[utoipa::path(
+    patch,
+    path = "/v1/messages/{message}",
+    tag = "messages",
+    operation_id = "editMessage",
+    params(schema::OfMessage, schema::IfMatch),
+    request_body = schema::MessageEdit,
+    responses(
+        (status = 200, description = "The message as it is now.", body = schema::Message),
+        schema::NotFound,
+        schema::PreconditionFailed,
+    ),
+)]
 pub(super) async fn edit(
     State(app): State<App>,
     caller: Caller,
     MessagePath(message): MessagePath,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<impl IntoResponse, Problem> {
     let mut fields = body.fields(EDIT_FIELDS)?;
-    fields.insert("message".to_owned(), Value::from(message));
-    change(&app, caller, CommandName::MessageEdit, fields).await
+    fields.insert("message".to_owned(), Value::from(message.clone()));
+    let edit = Command::parse(CommandName::MessageEdit, fields)?;
+    let actor = caller.actor(&app).await?;
+    if headers.contains_key(header::IF_MATCH) {
+        etag::matches(&headers, &read(&app, &actor, message).await?)?;
+    }
+    Ok(Json(message_of(command::call(&app, &actor, edit).await?)?))
 }
 
-/// 200 with what is left of the message.
+/// Delete a message
+///
+/// The sender, or a user with a moderator's role. Its place stays, its content is gone.
+#[utoipa::path(
+    delete,
+    path = "/v1/messages/{message}",
+    tag = "messages",
+    operation_id = "deleteMessage",
+    params(schema::OfMessage),
+    responses((status = 200, description = "What is left of it.", body = schema::Message), schema::NotFound),
+)]
 pub(super) async fn delete(
     State(app): State<App>,
     caller: Caller,
     MessagePath(message): MessagePath,
 ) -> Result<impl IntoResponse, Problem> {
     let fields = Map::from_iter([("message".to_owned(), Value::from(message))]);
-    change(&app, caller, CommandName::MessageDelete, fields).await
-}
-
-async fn change(
-    app: &App,
-    caller: Caller,
-    name: CommandName,
-    fields: Map<String, Value>,
-) -> Result<Json<Value>, Problem> {
-    let change = Command::parse(name, fields)?;
-    let actor = caller.actor(app).await?;
-    Ok(Json(message_of(command::call(app, &actor, change).await?)?))
+    let delete = Command::parse(CommandName::MessageDelete, fields)?;
+    let actor = caller.actor(&app).await?;
+    Ok(Json(message_of(command::call(&app, &actor, delete).await?)?))
 }
 
 fn message_of(mut reply: Value) -> Result<Value, Rejection> {

@@ -1,31 +1,109 @@
-//! `/v1/conversations/{id}/participants/{userId}`: who takes part, for backends.
+//! `/v1/conversations/{id}/participants`: who takes part, and as what.
 
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
-use serde_json::json;
+use parlance_domain::command::{Command, CommandName};
+use serde_json::{Map, Value};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{caller::Caller, path::ParticipantPath, problem::Problem};
-use crate::{app::App, command::conversation};
+use super::{
+    body::Body,
+    caller::Caller,
+    path::{ConversationPath, ParticipantPath},
+    problem::Problem,
+    query::Query,
+    schema,
+};
+use crate::{app::App, command};
 
-/// 201 with the participant, or 200 when he took part already.
+const ROLE_FIELDS: &[(&str, &str)] = &[("role", "role")];
+const PAGE_FIELDS: &[&str] = &["cursor", "limit"];
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(add, remove))
+}
+
+/// List the participants of a conversation
+///
+/// A participant, or a backend. In the order of their ids.
+#[utoipa::path(
+    get,
+    path = "/v1/conversations/{conversation}/participants",
+    tag = "conversations",
+    operation_id = "listParticipants",
+    params(schema::InConversation, schema::ParticipantQuery),
+    responses((status = 200, description = "The page.", body = schema::ParticipantPage), schema::NotFound),
+)]
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    ConversationPath(conversation): ConversationPath,
+    query: Query,
+) -> Result<Json<Value>, Problem> {
+    let mut fields = query.fields(PAGE_FIELDS)?;
+    fields.insert("conversation".to_owned(), Value::from(String::from(conversation)));
+    let list = Command::parse(CommandName::ParticipantList, fields)?;
+    let actor = caller.actor(&app).await?;
+    Ok(Json(command::call(&app, &actor, list).await?))
+}
+
+/// Add a participant, or give one another role
+///
+/// With a service key. Without a role a participant stays what they are, and somebody new is a `member`.
+#[utoipa::path(
+    put,
+    path = "/v1/conversations/{conversation}/participants/{user}",
+    tag = "conversations",
+    operation_id = "addParticipant",
+    params(schema::OfParticipant),
+    request_body = Option<schema::NewParticipation>,
+    responses(
+        (status = 201, description = "They take part now.", body = schema::Participation),
+        (status = 200, description = "They took part already.", body = schema::Participation),
+        schema::NotFound,
+    ),
+)]
 pub(super) async fn add(
     State(app): State<App>,
     caller: Caller,
-    ParticipantPath(conversation, user): ParticipantPath,
+    path: ParticipantPath,
+    body: Option<Body>,
 ) -> Result<impl IntoResponse, Problem> {
     let actor = caller.administrator()?;
-    let is_new = conversation::add_participant(&app, &actor, &conversation, &user).await?;
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    let participant = app.profile_of(user).await?;
-    Ok((status, Json(json!({ "conversationId": conversation, "participant": participant }))))
+    let fields = body.map(|body| body.fields(ROLE_FIELDS)).transpose()?.unwrap_or_default();
+    let add = Command::parse(CommandName::ParticipantAdd, with_path(fields, path))?;
+    let mut reply = command::call(&app, &actor, add).await?;
+    let added = reply.as_object_mut().and_then(|reply| reply.remove("added"));
+    let status = if added == Some(Value::Bool(true)) { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, Json(reply)))
 }
 
-/// 204, also when he did not take part.
+/// Remove a participant
+///
+/// With a service key. From then on they get none of the conversation's events, on every gateway.
+#[utoipa::path(
+    delete,
+    path = "/v1/conversations/{conversation}/participants/{user}",
+    tag = "conversations",
+    operation_id = "removeParticipant",
+    params(schema::OfParticipant),
+    responses((status = 204, description = "They do not take part."), schema::NotFound),
+)]
 pub(super) async fn remove(
     State(app): State<App>,
     caller: Caller,
-    ParticipantPath(conversation, user): ParticipantPath,
+    path: ParticipantPath,
 ) -> Result<impl IntoResponse, Problem> {
     let actor = caller.administrator()?;
-    conversation::remove_participant(&app, &actor, &conversation, &user).await?;
+    let remove = Command::parse(CommandName::ParticipantRemove, with_path(Map::new(), path))?;
+    command::call(&app, &actor, remove).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn with_path(
+    mut fields: Map<String, Value>,
+    ParticipantPath(conversation, user): ParticipantPath,
+) -> Map<String, Value> {
+    fields.insert("conversation".to_owned(), Value::from(String::from(conversation)));
+    fields.insert("user".to_owned(), Value::from(String::from(user)));
+    fields
 }

@@ -28,6 +28,44 @@ impl<S: Send + Sync> FromRequestParts<S> for MessagePath {
     }
 }
 
+/// The message and the emoji that a path names, not checked yet.
+#[derive(Debug)]
+pub(super) struct ReactionPath(pub(super) String, pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for ReactionPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let (message, emoji) = texts(parts, state).await?;
+        Ok(Self(message, emoji))
+    }
+}
+
+/// The call that a path names, not checked yet.
+#[derive(Debug)]
+pub(super) struct CallPath(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for CallPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Ok(Self(texts(parts, state).await?))
+    }
+}
+
+/// The user that a path names.
+#[derive(Debug)]
+pub(super) struct UserPath(pub(super) UserId);
+
+impl<S: Send + Sync> FromRequestParts<S> for UserPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let user: String = texts(parts, state).await?;
+        Ok(Self(UserId::new(user).map_err(|problem| Rejection::invalid("userId", problem))?))
+    }
+}
+
 /// The participant that a path names.
 #[derive(Debug)]
 pub(super) struct ParticipantPath(pub(super) ConversationId, pub(super) UserId);

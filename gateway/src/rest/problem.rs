@@ -47,6 +47,38 @@ impl Problem {
         "the body is too large",
         "a body may have 2 MiB",
     );
+    pub(super) const KEY_REUSED: Self = Self::http(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "idempotency_key_reused",
+        "the key is that of another request",
+        "this Idempotency-Key came with another body before",
+    );
+    pub(super) const IN_PROGRESS: Self = Self {
+        status: StatusCode::CONFLICT,
+        code: "idempotency_in_progress",
+        title: "the first request still runs",
+        detail: Cow::Borrowed("the first request with this Idempotency-Key has not been answered yet"),
+        retryable: true,
+        retry_after_ms: Some(1_000),
+    };
+    pub(super) const NOT_A_FORM: Self = Self::http(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        "the body is of the wrong type",
+        "send a form, with Content-Type: multipart/form-data",
+    );
+    pub(super) const FILE_TYPE: Self = Self::http(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_media_type",
+        "files of this type are not taken",
+        "the file is of a type that is not taken",
+    );
+    pub(super) const PRECONDITION_FAILED: Self = Self::http(
+        StatusCode::PRECONDITION_FAILED,
+        "precondition_failed",
+        "it has changed",
+        "it is not in the state that If-Match names: read it again",
+    );
     pub(super) const TOO_SLOW: Self = Self {
         status: StatusCode::REQUEST_TIMEOUT,
         code: "request_timeout",
@@ -58,6 +90,11 @@ impl Problem {
 
     const fn http(status: StatusCode, code: &'static str, title: &'static str, detail: &'static str) -> Self {
         Self { status, code, title, detail: Cow::Borrowed(detail), retryable: false, retry_after_ms: None }
+    }
+
+    /// The same with a text of its own.
+    pub(super) fn because(self, detail: String) -> Self {
+        Self { detail: Cow::Owned(detail), ..self }
     }
 }
 

@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use futures_util::future::try_join_all;
 use governor::Quota;
 use parlance_domain::{
     id::SessionId,
@@ -15,21 +16,18 @@ use parlance_domain::{
     user::Profile,
 };
 use serde_json::Value;
-use socketioxide::{
-    SocketIo,
-    extract::{Data, SocketRef},
-    handler::ConnectHandler,
-    socket::DisconnectReason,
-};
+use socketioxide::{extract::Data, handler::ConnectHandler, socket::DisconnectReason};
+use socketioxide_redis::InitError;
 
 use super::{
+    cluster::{ClusterDriver, Io, SocketRef},
     receive::{Connected, TakeIn},
     session::{NewSession, Session},
     wire::{Handshake, Wire, WireSlot},
 };
 use crate::{
     app::App,
-    auth::find_token,
+    auth::{Identity, find_token},
     dialect::{Dialect, view},
 };
 
@@ -46,17 +44,22 @@ impl std::fmt::Display for Refusal {
     }
 }
 
-/// Opens the namespaces of all dialects.
-pub fn register(io: &SocketIo, app: &App) {
+/// Opens the namespaces of all dialects. When it returns, what other gateways say to all sockets is heard.
+///
+/// # Errors
+/// When Redis is away, or a namespace cannot be part of a channel's name.
+pub async fn register(io: &Io, app: &App) -> Result<(), InitError<ClusterDriver>> {
     let own = app.dialects.namespaces().filter(|namespace| *namespace != ROOT);
-    for namespace in own.chain([ROOT]) {
+    let opened = own.chain([ROOT]).map(|namespace| {
         let (app, path) = (app.clone(), Arc::<str>::from(namespace));
         // Handlers are registered before the CONNECT packet is sent: a client may emit right after it.
         let middleware = async move |socket: SocketRef, Data(auth): Data<Option<Value>>| {
             admit(app, socket, path, auth).await
         };
-        io.ns(namespace.to_owned(), connected.with(middleware));
-    }
+        io.ns(namespace.to_owned(), connected.with(middleware))
+    });
+    try_join_all(opened).await?;
+    Ok(())
 }
 
 async fn admit(app: App, socket: SocketRef, namespace: Arc<str>, auth: Option<Value>) -> Result<(), Refusal> {
@@ -71,8 +74,9 @@ async fn admit(app: App, socket: SocketRef, namespace: Arc<str>, auth: Option<Va
     };
     let outcome = authenticate(&app, handshake, auth.as_ref()).await;
     log(&dialect, &wire, handshake, &outcome);
-    let profile = outcome.map_err(|rejection| Refusal(dialect.refusal(&rejection)))?;
-    let session = new_session(&app, profile, dialect, namespace, wire);
+    let Identity { user, expires_at } = outcome.map_err(|rejection| Refusal(dialect.refusal(&rejection)))?;
+    let session = new_session(&app, user, dialect, namespace, wire);
+    app.expiry.watch(&session, expires_at);
     socket.extensions.insert(Connected { app, session });
     socket.on_fallback(async |_: TakeIn| {});
     socket.on_disconnect(disconnected);
@@ -84,23 +88,24 @@ fn select(app: &App, socket: &SocketRef, handshake: &Handshake) -> Option<Arc<Di
     app.dialects.select(socket.ns(), query.as_deref(), handshake.host.as_deref(), &handshake.path)
 }
 
-async fn authenticate(app: &App, handshake: &Handshake, auth: Option<&Value>) -> Result<Profile, Rejection> {
+async fn authenticate(app: &App, handshake: &Handshake, auth: Option<&Value>) -> Result<Identity, Rejection> {
     let token = find_token(&app.config.auth, auth, handshake).ok_or(Code::TokenMissing)?;
-    let claims = app.auth.verify(&token, app.clock())?.user;
+    let Identity { user: claims, expires_at } = app.auth.verify(&token, app.clock())?;
     // The claims refresh what is stored of the user, and what is stored completes them.
-    Ok(app.store.upsert_user_claims(&claims).await.unwrap_or_else(|error| {
+    let user = app.store.upsert_user_claims(&claims).await.unwrap_or_else(|error| {
         tracing::warn!(%error, user = %claims.id, "failed to store a user's claims");
         claims
-    }))
+    });
+    Ok(Identity { user, expires_at })
 }
 
-fn log(dialect: &Dialect, wire: &Wire, handshake: &Handshake, outcome: &Result<Profile, Rejection>) {
+fn log(dialect: &Dialect, wire: &Wire, handshake: &Handshake, outcome: &Result<Identity, Rejection>) {
     let result = outcome.as_ref().map_or_else(|rejection| rejection.code.as_str(), |_| "ok");
     let name = dialect.name().to_owned();
     metrics::counter!(crate::metrics::CONNECTS.name, "dialect" => name, "result" => result).increment(1);
     tracing::info!(
         result,
-        user = outcome.as_ref().ok().map(|profile| profile.id.as_str()),
+        user = outcome.as_ref().ok().map(|identity| identity.user.id.as_str()),
         address = wire.address().map(tracing::field::display),
         user_agent = handshake.user_agent.as_deref(),
         transport = wire.transport().as_str(),
@@ -139,7 +144,9 @@ async fn connected(socket: SocketRef) {
     metrics::gauge!(crate::metrics::CONNECTIONS.name, "dialect" => session.dialect.name().to_owned())
         .increment(1);
     let interval = Some(app.config.socket.ping_interval);
-    session.tell(&view::session_ready(&session.profile, &session.id, session.dialect.name(), interval));
+    let ready = view::session_ready(&session.profile, &session.id, session.dialect.name(), interval);
+    let greeted = session.clone();
+    app.users.connected(&session, Box::new(move || greeted.tell(&ready))).await;
 }
 
 async fn disconnected(socket: SocketRef, reason: DisconnectReason) {
@@ -147,8 +154,10 @@ async fn disconnected(socket: SocketRef, reason: DisconnectReason) {
         return;
     };
     let joined = session.end();
+    app.expiry.forget(session.key);
     metrics::gauge!(crate::metrics::CONNECTIONS.name, "dialect" => session.dialect.name().to_owned())
         .decrement(1);
     tracing::debug!(%reason, user = %session.user, session = %session.id, "disconnect");
+    app.users.gone(&session).await;
     app.fanout.gone(session.key, joined).await;
 }

@@ -8,15 +8,13 @@ use std::{convert::Infallible, sync::Arc};
 
 use parlance_domain::rejection::{Code, Rejection};
 use serde_json::Value;
-use socketioxide::{
-    adapter::{Adapter, LocalAdapter},
-    extract::{AckSender, SocketRef},
-    handler::FromMessageParts,
-    socket::Socket,
-};
+use socketioxide::{handler::FromMessageParts, socket::Socket};
 use socketioxide_core::Value as Packet;
 
-use super::session::{Acknowledgement, Inbound, Session};
+use super::{
+    cluster::{AckSender, Adapter, SocketRef},
+    session::{Acknowledgement, Inbound, Session},
+};
 use crate::{
     app::App,
     command::{self, Actor, Answer},
@@ -35,11 +33,11 @@ pub struct Connected {
 /// Takes an event in.
 pub struct TakeIn;
 
-impl FromMessageParts<LocalAdapter> for TakeIn {
+impl FromMessageParts<Adapter> for TakeIn {
     type Error = Infallible;
 
     fn from_message_parts(
-        socket: &Arc<Socket<LocalAdapter>>,
+        socket: &Arc<Socket<Adapter>>,
         packet: &mut Packet,
         ack: &Option<i64>,
     ) -> Result<Self, Infallible> {
@@ -57,7 +55,7 @@ impl FromMessageParts<LocalAdapter> for TakeIn {
     }
 }
 
-fn ack_sender<A: Adapter>(socket: &Arc<Socket<A>>, packet: &mut Packet, ack: &Option<i64>) -> AckSender<A> {
+fn ack_sender(socket: &Arc<Socket<Adapter>>, packet: &mut Packet, ack: &Option<i64>) -> AckSender {
     match AckSender::from_message_parts(socket, packet, ack) {
         Ok(sender) => sender,
         Err(never) => match never {},

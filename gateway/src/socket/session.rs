@@ -12,12 +12,13 @@ use parlance_domain::{
     id::{ConversationId, SessionId, UserId},
     rejection::{Code, Rejection},
     user::Profile,
+    version::Version,
 };
 use serde_json::value::RawValue;
-use socketioxide::extract::{AckSender, SocketRef};
 use tokio::sync::Semaphore;
 
 use super::{
+    cluster::{AckSender, SocketRef},
     packet::{self, SharedFrame},
     wire::{KillReason, LaneId, Wire},
 };
@@ -27,6 +28,8 @@ use crate::dialect::{ClientEvent, Dialect, Frame};
 const MAX_WAITING: usize = 64;
 /// How many bytes of events of one socket may wait to be carried out.
 const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
+/// Of how many conversations a socket remembers that it was put out of them.
+const MAX_PUT_OUT: usize = 32;
 /// How many queries of one socket may run at the same time.
 const MAX_QUERIES: usize = 2;
 
@@ -66,6 +69,8 @@ pub struct Session {
     pub queries: Arc<Semaphore>,
     limiter: DefaultDirectRateLimiter,
     joined: Mutex<HashSet<ConversationId>>,
+    /// Conversations that it was put out of, and by which event, newest last.
+    put_out: Mutex<VecDeque<(ConversationId, Version)>>,
     intake: Mutex<Intake>,
     outlet: Mutex<Outlet>,
 }
@@ -76,8 +81,8 @@ enum Outlet {
     Pending,
     /// The engine takes everything: the transport is polling, or knows no other way.
     Engine(SocketRef),
-    /// Everything goes past the engine.
-    Lane(LaneId),
+    /// Everything goes past the engine, except for the DISCONNECT.
+    Lane(LaneId, SocketRef),
     Ended,
 }
 
@@ -121,6 +126,7 @@ impl Session {
             queries: Arc::new(Semaphore::new(MAX_QUERIES)),
             limiter: RateLimiter::direct(new.quota),
             joined: Mutex::default(),
+            put_out: Mutex::default(),
             intake: Mutex::default(),
             outlet: Mutex::new(Outlet::Pending),
         })
@@ -138,7 +144,7 @@ impl Session {
     /// out.
     pub fn end(&self) -> HashSet<ConversationId> {
         let outlet = mem::replace(&mut *lock(&self.outlet), Outlet::Ended);
-        if let Outlet::Lane(lane) = outlet {
+        if let Outlet::Lane(lane, _) = outlet {
             self.wire.close_lane(lane);
         }
         mem::take(&mut lock(&self.joined))
@@ -154,7 +160,7 @@ impl Session {
     pub fn emit(&self, frame: &Frame) {
         match &*self.outlet() {
             Outlet::Pending | Outlet::Ended => {}
-            Outlet::Lane(lane) => self.wire.send(*lane, &packet::event(&self.namespace, frame)),
+            Outlet::Lane(lane, _) => self.wire.send(*lane, &packet::event(&self.namespace, frame)),
             Outlet::Engine(socket) => self.emit_through(socket, frame),
         }
     }
@@ -163,7 +169,7 @@ impl Session {
     pub fn emit_shared(&self, shared: &SharedFrame) {
         match &*self.outlet() {
             Outlet::Pending | Outlet::Ended => {}
-            Outlet::Lane(lane) => self.wire.send(*lane, shared.finished(&self.namespace)),
+            Outlet::Lane(lane, _) => self.wire.send(*lane, shared.finished(&self.namespace)),
             Outlet::Engine(socket) => self.emit_through(socket, &shared.frame),
         }
     }
@@ -176,7 +182,7 @@ impl Session {
             && let Some(lane) =
                 self.wire.open_lane(&self.namespace, |marker, id| socket.emit(marker, &id).is_ok())
         {
-            *outlet = Outlet::Lane(lane);
+            *outlet = Outlet::Lane(lane, socket.clone());
         }
         outlet
     }
@@ -194,6 +200,23 @@ impl Session {
         }
     }
 
+    /// Disconnects the socket for good: after what was sent to it before, the client gets a Socket.IO DISCONNECT, upon which
+    /// it does not come back by itself. Its transport ends, at the latest a moment later. Does nothing before CONNECT
+    /// and after the end.
+    pub fn disconnect(&self) {
+        let socket = match &*lock(&self.outlet) {
+            Outlet::Engine(socket) | Outlet::Lane(_, socket) => socket.clone(),
+            Outlet::Pending | Outlet::Ended => return,
+        };
+        match socket.disconnect() {
+            Ok(()) => self.wire.part(),
+            // It owes so much reading that nothing can be told to it.
+            Err(_) => {
+                self.wire.kill(KillReason::Disconnected);
+            }
+        }
+    }
+
     /// Tells this socket alone.
     pub fn tell(&self, event: &ClientEvent) {
         for frame in self.dialect.encode(event) {
@@ -205,7 +228,7 @@ impl Session {
     pub fn acknowledge(&self, ack: Acknowledgement, payload: &RawValue) {
         match &*self.outlet() {
             Outlet::Ended => {}
-            Outlet::Lane(lane) => {
+            Outlet::Lane(lane, _) => {
                 self.wire.send(*lane, &packet::acknowledgement(&self.namespace, ack.id, payload));
             }
             Outlet::Pending | Outlet::Engine(_) => {
@@ -274,6 +297,22 @@ impl Session {
     /// Whether the socket has joined the conversation, or is about to.
     pub fn has_joined(&self, conversation: &ConversationId) -> bool {
         lock(&self.joined).contains(conversation)
+    }
+
+    /// Notes that the socket is not in the conversation any more, because of an event that it was told of there.
+    pub fn put_out(&self, conversation: &ConversationId, by: Version) {
+        let mut put_out = lock(&self.put_out);
+        if put_out.len() >= MAX_PUT_OUT {
+            put_out.pop_front();
+        }
+        put_out.push_back((conversation.clone(), by));
+        drop(put_out);
+        self.left(conversation);
+    }
+
+    /// Whether the socket was told of an event as it was put out of the conversation by it.
+    pub fn was_put_out_by(&self, conversation: &ConversationId, event: Version) -> bool {
+        lock(&self.put_out).iter().any(|(id, by)| id == conversation && *by == event)
     }
 
     /// Notes that the socket is not in the conversation any more.

@@ -43,6 +43,9 @@ pub use registry::{WireSlot, Wires};
 pub use service::build;
 pub use transport::{KillReason, Transport};
 
+/// How long a client that was sent a DISCONNECT has to read it and to go.
+const PARTING: Duration = Duration::from_secs(2);
+
 /// One client's transport. Reached from a socket through [`WireSlot`]; outlives the session only as a record.
 pub struct Wire {
     id: u64,
@@ -63,6 +66,8 @@ pub struct Wire {
     outstanding: AtomicUsize,
     /// 0, or 1 + the milliseconds after `opened` since when something waits to be read without any progress.
     waiting_since: AtomicU64,
+    /// 0, or 1 + the milliseconds after `opened` since when the client has been asked to go.
+    parting_since: AtomicU64,
     /// Polling GETs that wait in the engine; while there is one, nothing can be outstanding for long.
     polls: AtomicU16,
     /// A killed polling client has been told to go.
@@ -101,6 +106,7 @@ impl Wire {
             sent: AtomicU64::new(0),
             outstanding: AtomicUsize::new(0),
             waiting_since: AtomicU64::new(0),
+            parting_since: AtomicU64::new(0),
             polls: AtomicU16::new(0),
             told: AtomicBool::new(false),
             lane: Lane::default(),
@@ -184,6 +190,17 @@ impl Wire {
             self.over();
         }
         true
+    }
+
+    /// The client has been sent a Socket.IO DISCONNECT, upon which it goes by itself: ends the transport if it is still
+    /// there a moment later.
+    pub fn part(&self) {
+        self.parting_since.compare_exchange(0, self.stamp(), Ordering::Relaxed, Ordering::Relaxed).ok();
+    }
+
+    fn has_parted(&self, now: Instant) -> bool {
+        let since = self.parting_since.load(Ordering::Relaxed);
+        since != 0 && now.saturating_duration_since(self.opened) > PARTING + Duration::from_millis(since - 1)
     }
 
     /// Announces `bytes` of payload that are about to be emitted. Call it *before* the emit: a client that reads

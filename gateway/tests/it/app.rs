@@ -136,7 +136,13 @@ impl TestApp {
 
     /// Starts a worker.
     pub async fn worker(&self) -> Process {
-        let settings = Settings::read(&self.sources([])).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        self.worker_with(&[]).await
+    }
+
+    /// The same with settings of its own.
+    pub async fn worker_with(&self, more: &[(&str, &str)]) -> Process {
+        let sources = self.sources(more.iter().copied());
+        let settings = Settings::read(&sources).unwrap_or_else(|mistakes| panic!("{mistakes}"));
         let lifecycle = Lifecycle::without_signals();
         let admin = listener().await;
         parlance_worker::app::start(settings, Clock::system(), admin, &lifecycle.handle()).await.unwrap();

@@ -2,13 +2,18 @@
 
 #![cfg(test)]
 
+use std::{fs, path::PathBuf, time::Duration};
+
 use fred::{interfaces::StreamsInterface, types::Value as Reply};
+use parlance_domain::id::MessageId;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{
-    app::{Gateway, TestApp, eventually},
-    client::Client,
+    app::{Gateway, SERVICE_KEY, TestApp, eventually},
+    client::{Client, token},
+    openapi::documented,
+    wire::client::http,
 };
 
 /// Ann has said ten things; Ann and Bob have joined.
@@ -170,8 +175,8 @@ async fn messages_are_found_before_and_after_they_are_persisted() {
     scene.app.drained("c").await;
     use fred::interfaces::KeysInterface;
     for message in &scene.messages {
-        let object =
-            scene.app.broker.keys().object(message["id"].as_str().unwrap().parse().unwrap()).unwrap();
+        let id: MessageId = message["id"].as_str().unwrap().parse().unwrap();
+        let object = scene.app.broker.keys().object(id).unwrap();
         let _: u64 = scene.app.broker.client().del(object).await.unwrap();
     }
     scene.bob.ok("receipt:read", json!({"messageIds": [scene.id(9), scene.id(1)]})).await;
@@ -237,4 +242,265 @@ async fn receipts_that_wait_when_the_gateway_stops_are_persisted() {
     scene.gateway.process.stop().await;
     scene.cursors_become(6, 6).await;
     scene.app.end().await;
+}
+
+/// A request of a user.
+async fn post(gateway: &Gateway, user: &str, path: &str, body: &Value) -> (u16, Value) {
+    let headers = format!("Content-Type: application/json\r\nAuthorization: Bearer {}\r\n", token(user));
+    let answer = http(&gateway.address, "POST", path, &headers, &body.to_string()).await;
+    (answer.status, serde_json::from_str(&answer.body).unwrap_or(Value::Null))
+}
+
+const RECEIPTS: &str = "/v1/conversations/c/receipts";
+const TYPING: &str = "/v1/conversations/c/typing";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn receipts_by_request_and_by_socket_move_the_same_cursor_and_only_forward() {
+    let scene = Scene::new(&[]).await;
+    let there = scene.app.gateway(&[]).await;
+    let _worker = scene.app.worker().await;
+    let (status, answer) = post(&there, "bob", RECEIPTS, &json!({"type": "read", "seq": 4})).await;
+    assert_eq!((status, &answer), (200, &json!({})));
+    documented(&there, "POST", "/v1/conversations/{conversation}/receipts", status, &answer).await;
+    scene.cursors_become(4, 4).await;
+    scene.bob.ok("receipt:read", up_to(6)).await;
+    scene.cursors_become(6, 6).await;
+    assert_eq!(post(&there, "bob", RECEIPTS, &json!({"type": "read", "seq": 5})).await.0, 200);
+    let by_ids = json!({"type": "delivered", "messageIds": [scene.id(9), scene.id(2)]});
+    assert_eq!(post(&there, "bob", RECEIPTS, &by_ids).await.0, 200);
+    scene.cursors_become(9, 6).await;
+    eventually("all are told", async || {
+        scene.ann.events("receipt:delivered").iter().any(|event| event["seq"] == 9).then_some(())
+    })
+    .await;
+    let read = scene.ann.events("receipt:read");
+    let seqs: Vec<_> = read.iter().map(|event| event["seq"].as_u64().unwrap()).collect();
+    assert_eq!(seqs, [4, 6], "nobody is told of a step back");
+    let told: Vec<_> = scene.bob.events("receipt:read").iter().map(|event| event["seq"].clone()).collect();
+    assert_eq!(told, [4], "a request has no socket that would be passed over");
+    scene.app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receipt_names_the_message_that_it_was_for() {
+    let scene = Scene::new(&[]).await;
+    let read = scene.bob.ask("receipt:read", json!({"messageIds": [scene.id(3), scene.id(1)]})).await;
+    let delivered = scene.bob.ask("receipt:delivered", json!({"messageIds": [scene.id(7)]})).await;
+    for asked in [read, delivered] {
+        assert_eq!(scene.bob.answer(asked).await["ok"], true);
+    }
+    let event =
+        |seq: usize| json!({"conversationId": "c", "userId": "bob", "seq": seq, "messageId": scene.id(seq)});
+    assert_eq!(scene.ann.event("receipt:read").await, event(3));
+    assert_eq!(scene.ann.event("receipt:delivered").await, event(7));
+    // An older place that comes with a newer one is not told again.
+    let read = scene.bob.ask("receipt:read", up_to(2)).await;
+    let delivered = scene.bob.ask("receipt:delivered", up_to(8)).await;
+    for asked in [read, delivered] {
+        assert_eq!(scene.bob.answer(asked).await["ok"], true);
+    }
+    assert_eq!(
+        scene.ann.event("receipt:delivered").await,
+        json!({"conversationId": "c", "userId": "bob", "seq": 8})
+    );
+    scene.ann.ping().await;
+    assert_eq!(scene.ann.events("receipt:read").len(), 1);
+    scene.app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn typing_by_request_is_told_like_typing_by_socket() {
+    let scene = Scene::new(&[]).await;
+    let expected = json!({"conversationId": "c", "userId": "bob", "user": {"id": "bob", "name": "bob"}});
+    for (state, event) in [("started", "typing:started"), ("stopped", "typing:stopped")] {
+        let (status, answer) = post(&scene.gateway, "bob", TYPING, &json!({"state": state})).await;
+        assert_eq!((status, &answer), (200, &json!({})));
+        let path = "/v1/conversations/{conversation}/typing";
+        documented(&scene.gateway, "POST", path, status, &answer).await;
+        assert_eq!(scene.ann.event(event).await, expected);
+    }
+    scene.app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_that_are_no_receipt_are_refused_as_sockets_are() {
+    let scene = Scene::new(&[]).await;
+    scene.app.conversation(&scene.gateway, "private", &["ann"]).await;
+    scene.app.conversation(&scene.gateway, "shared", &["ann", "bob"]).await;
+    let shared = scene.ann.send("shared", "hey").await["id"].clone();
+    let unknown = json!("0199f3c2-0000-7000-8000-000000000000");
+    let cases = [
+        ("c", json!({"messageIds": [unknown]}), "not_found", 404),
+        ("c", json!({"messageIds": [shared]}), "not_found", 404),
+        ("c", json!({"messageIds": [scene.id(1), shared]}), "invalid_payload", 400),
+        ("private", json!({"seq": 1}), "not_a_participant", 403),
+        ("nowhere", json!({"seq": 1}), "not_a_participant", 403),
+        ("c", json!({"seq": 11}), "invalid_payload", 400),
+        ("c", json!({"seq": -1}), "invalid_payload", 400),
+        ("c", json!({"seq": 1.5}), "invalid_payload", 400),
+        ("c", json!({"seq": {}}), "invalid_payload", 400),
+        ("c", json!({}), "invalid_payload", 400),
+        ("c", json!({"messageIds": []}), "invalid_payload", 400),
+        ("c", json!({"messageIds": "x"}), "invalid_payload", 400),
+        ("c", json!({"messageIds": [7]}), "invalid_payload", 400),
+        ("c", json!({"messageIds": ["no id"]}), "invalid_payload", 400),
+        ("c", json!({"messageIds": vec![scene.id(1); 501]}), "invalid_payload", 400),
+        ("c", json!({"seq": 1, "messageIds": [scene.id(1)]}), "invalid_payload", 400),
+    ];
+    for (conversation, asked, code, status) in cases {
+        let mut payload = asked.clone();
+        payload["conversationId"] = json!(conversation);
+        scene.bob.refused("receipt:read", payload, code).await;
+        let mut body = asked.clone();
+        body["type"] = json!("read");
+        let path = format!("/v1/conversations/{conversation}/receipts");
+        let (answered, body) = post(&scene.gateway, "bob", &path, &body).await;
+        assert_eq!((answered, &body["code"]), (status, &json!(code)), "{:.200}", asked.to_string());
+        documented(&scene.gateway, "POST", "/v1/conversations/{conversation}/receipts", status, &body).await;
+    }
+    for (path, body) in [
+        (RECEIPTS, json!({"seq": 1})),
+        (RECEIPTS, json!({"type": "seen", "seq": 1})),
+        (RECEIPTS, json!({"type": 1, "seq": 1})),
+        (RECEIPTS, json!({"type": "read", "seq": 1, "more": 1})),
+        (TYPING, json!({})),
+        (TYPING, json!({"state": "paused"})),
+        (TYPING, json!({"state": true})),
+        (TYPING, json!({"state": "started", "more": 1})),
+    ] {
+        let (status, answer) = post(&scene.gateway, "bob", path, &body).await;
+        assert_eq!((status, &answer["code"]), (400, &json!("invalid_payload")), "{path} {body}");
+    }
+    let nobody = format!("Content-Type: application/json\r\nAuthorization: Bearer {SERVICE_KEY}\r\n");
+    for (path, body) in [(RECEIPTS, r#"{"type":"read","seq":1}"#), (TYPING, r#"{"state":"started"}"#)] {
+        let answer = http(&scene.gateway.address, "POST", path, &nobody, body).await;
+        assert_eq!(answer.status, 403, "a backend has no cursor of its own: {}", answer.body);
+    }
+    let (status, _) = post(&scene.gateway, "eve", TYPING, &json!({"state": "started"})).await;
+    assert_eq!(status, 403);
+    assert!(scene.ann.events("receipt:read").is_empty() && scene.ann.events("typing:started").is_empty());
+    scene.app.end().await;
+}
+
+/// A folder with a dialect whose clients do not say what they got, that is gone with the value.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("receipts-{:032x}", rand::random::<u128>()));
+        fs::create_dir(&path).unwrap();
+        let text = r#"
+            name = "mute"
+            answer.ack = { ok = true, "..." = "{$}" }
+            failure.ack = { ok = false, code = "{code}" }
+            behaviour.delivered_on_delivery = true
+            [[inbound]]
+            event = "enter"
+            command = "conversation.join"
+            fields.conversation = "room"
+            [[inbound]]
+            event = "say"
+            command = "message.send"
+            fields.conversation = "room"
+            fields.content = "text"
+            [[outbound]]
+            on = "message.created"
+            event = "said"
+            payload.text = "{content}"
+        "#;
+        fs::write(path.join("mute.toml"), text).unwrap();
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+async fn mute(gateway: &Gateway, user: &str) -> Client {
+    let path = "/socket.io/?EIO=4&transport=websocket&dialect=mute";
+    let client = Client::try_connect(gateway, path, "", json!({"token": token(user)})).await.unwrap();
+    assert_eq!(client.call("enter", json!({"room": "c"})).await["ok"], true);
+    client
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dialect_can_count_a_message_as_delivered_when_it_is_handed_over() {
+    let app = TestApp::new().await;
+    let folder = Folder::new();
+    let settings = [("gateway.dialects_folder", folder.0.to_str().unwrap())];
+    let (here, there) = (app.gateway(&settings).await, app.gateway(&settings).await);
+    app.conversation(&here, "c", &["ann", "bob", "carol"]).await;
+    let _worker = app.worker().await;
+    let ann = Client::connect(&here, "ann").await;
+    ann.join("c").await;
+    let carol = Client::connect(&there, "carol").await;
+    carol.join("c").await;
+    // Bob's device, and another one of Ann's, whose deliveries are no news to anybody.
+    let (bob, of_ann) = (mute(&there, "bob").await, mute(&here, "ann").await);
+    let mut last = Value::Null;
+    for n in 1..=20 {
+        last = ann.send("c", &n.to_string()).await;
+    }
+    assert_eq!(of_ann.until("said", 20).await.len(), 20);
+    assert_eq!(bob.until("said", 20).await.len(), 20);
+    let expected = json!({"conversationId": "c", "userId": "bob", "seq": 20, "messageId": last["id"]});
+    eventually("the others are told", async || {
+        let told = |client: &Client| client.events("receipt:delivered").contains(&expected);
+        (told(&ann) && told(&carol)).then_some(())
+    })
+    .await;
+    let events = carol.events("receipt:delivered");
+    assert!(events.iter().all(|event| event["userId"] == "bob"), "{events:?}");
+    assert!(events.len() <= 10, "gathered over intervals: {events:?}");
+    let cursors = async || {
+        let rows = app.store.run(async |connection| {
+            let sql = "SELECT user_id, delivered_seq, read_seq FROM participants \
+                WHERE conversation_id = 'c' AND delivered_seq > 0";
+            Ok(sqlx::query_as::<_, (String, i64, i64)>(sql).fetch_all(connection).await?)
+        });
+        rows.await.unwrap()
+    };
+    eventually("the cursor is stored", async || {
+        (cursors().await == [("bob".to_owned(), 20, 0)]).then_some(())
+    })
+    .await;
+    // What he says himself is not delivered to him; it is to nobody else who counts.
+    assert_eq!(bob.call("say", json!({"room": "c", "text": "me too"})).await["ok"], true);
+    of_ann.until("said", 21).await;
+    eventually("it was delivered to Ann", async || {
+        cursors().await.contains(&("ann".to_owned(), 21, 0)).then_some(())
+    })
+    .await;
+    assert!(cursors().await.contains(&("bob".to_owned(), 20, 0)), "his own message is not delivered to him");
+    app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn deliveries_that_cannot_be_written_are_written_later() {
+    let app = TestApp::new().await;
+    let folder = Folder::new();
+    let settings = [
+        ("gateway.dialects_folder", folder.0.to_str().unwrap()),
+        ("gateway.receipts_interval", "100ms"),
+        ("limits.receipts_entries", "1"),
+    ];
+    let gateway = app.gateway(&settings).await;
+    app.conversation(&gateway, "c", &["ann", "bob"]).await;
+    let ann = Client::connect(&gateway, "ann").await;
+    ann.join("c").await;
+    // The stream takes one entry and is full then.
+    ann.send("c", "1").await;
+    ann.ok("receipt:read", json!({"conversationId": "c", "seq": 1})).await;
+    let bob = mute(&gateway, "bob").await;
+    ann.send("c", "2").await;
+    bob.until("said", 1).await;
+    // More than one interval in which it is refused, which nobody is told of.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(ann.events("receipt:delivered").is_empty());
+    let _worker = app.worker().await;
+    assert_eq!(ann.event("receipt:delivered").await["seq"], 2);
+    app.end().await;
 }

@@ -13,6 +13,8 @@ use crate::{
     proxy::Proxy,
 };
 
+mod by_state;
+
 /// A reader behind a way that a test can disturb, and a sender elsewhere.
 struct Scene {
     app: TestApp,

@@ -257,7 +257,7 @@ async fn malformed_requests_are_refused_in_one_form() {
         ("GET", "/v1/conversations/c/messages?limit=0", &*with_json, "", 400, "invalid_payload"),
         ("GET", "/v1/conversations/c/messages?limit=x", &*with_json, "", 400, "invalid_payload"),
         ("GET", "/v1/conversations/c/messages?before=1&after=1", &*with_json, "", 400, "invalid_payload"),
-        ("GET", "/v1/conversations/c/messages?page=1", &*with_json, "", 400, "invalid_payload"),
+        ("GET", "/v1/conversations/c/messages?pages=1", &*with_json, "", 400, "invalid_payload"),
         ("PUT", messages, &*with_json, "{}", 405, "method_not_allowed"),
         ("GET", "/v1/nothing", &*with_json, "", 404, "not_found"),
         ("GET", "/", "", "", 404, "not_found"),

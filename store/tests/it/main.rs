@@ -2,8 +2,11 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+mod calls;
+mod changes;
 mod conversations;
 mod database;
+mod list;
 mod messages;
 mod outbox;
 mod participants;

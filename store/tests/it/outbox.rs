@@ -16,7 +16,7 @@ use crate::{
 async fn three_events(store: &Store) {
     let origin = SessionId::new("s1");
     store.create_conversation(&new("c1", &["a"]), origin.as_ref()).await.unwrap();
-    store.add_participant(&id("c1"), &user("b"), "member", None).await.unwrap();
+    store.add_participant(&id("c1"), &user("b"), None, None).await.unwrap();
     store.remove_participant(&id("c1"), &user("a"), None).await.unwrap();
 }
 

@@ -46,7 +46,7 @@ pub(crate) fn decode(stream: StreamKind, entry: &Entry) -> Result<Envelope, Faul
     let body = text("the body", &entry.body)?;
     let envelope =
         Envelope::decode(conversation, header, body).map_err(|error| Fault::new(error.to_string()))?;
-    check_cursors(&envelope.event)?;
+    check_body(&envelope.event)?;
     Ok(envelope)
 }
 
@@ -84,10 +84,17 @@ fn check_numbers(header: &Header) -> Result<(), Fault> {
     Ok(())
 }
 
-fn check_cursors(event: &Event) -> Result<(), Fault> {
-    let Event::Receipts(cursors) = event else { return Ok(()) };
-    if cursors.iter().any(|cursor| cursor.delivered.0.max(cursor.read.0) > MOST) {
-        return Err(Fault::new("a cursor is larger than Postgres stores"));
+/// The numbers that stand in bodies.
+fn check_body(event: &Event) -> Result<(), Fault> {
+    let largest = match event {
+        Event::Receipts(cursors) => {
+            cursors.iter().map(|cursor| cursor.delivered.max(cursor.read).0).max().unwrap_or(0)
+        }
+        Event::ReactionUpdated(update) => update.seq.0,
+        _ => event.message().map_or(0, |message| message.seq.0.max(message.created_rev)),
+    };
+    if largest > MOST {
+        return Err(Fault::new("a number in its body is larger than Postgres stores"));
     }
     Ok(())
 }

@@ -1,49 +1,42 @@
 //! What a batch changes: its entries folded to the newest state of each row, sorted by key, so that a statement
 //! never meets a row twice and transactions lock rows in one order.
+//!
+//! What went with a deleted conversation is not sorted out here: which entries that are is known under the lock of the
+//! conversation's row.
 
 use std::collections::{BTreeMap, btree_map::Entry};
 
 use parlance_domain::{
+    call::Call,
     conversation::ParticipantChange,
     entry::Envelope,
     event::Event,
-    id::{ConversationId, MessageId, UserId},
+    id::{CallId, ConversationId, MessageId, UserId},
     message::Message,
-    receipt::Cursor,
-    time::Timestamp,
+    reaction::Emoji,
     version::{Heads, Seq, Version},
 };
+
+mod call;
+mod conversation;
+mod cursor;
+mod reaction;
+
+pub(crate) use call::CallParticipantRow;
+pub(crate) use conversation::ConversationRow;
+pub(crate) use cursor::{CursorRow, Mark};
+pub(crate) use reaction::ReactionRow;
 
 /// The newest state of each row.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Rows<'a> {
     pub(crate) conversations: BTreeMap<&'a ConversationId, ConversationRow>,
     pub(crate) messages: BTreeMap<MessageId, &'a Message>,
+    pub(crate) reactions: BTreeMap<(MessageId, &'a UserId, &'a Emoji), ReactionRow<'a>>,
+    pub(crate) calls: BTreeMap<CallId, &'a Call>,
+    pub(crate) call_participants: BTreeMap<(CallId, &'a UserId), CallParticipantRow<'a>>,
     pub(crate) memberships: BTreeMap<(&'a ConversationId, &'a UserId), Version>,
     pub(crate) cursors: BTreeMap<(&'a ConversationId, &'a UserId), CursorRow>,
-}
-
-/// What a batch knows of a conversation.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct ConversationRow {
-    /// Its newest numbers.
-    pub(crate) heads: Heads,
-    /// The event that last changed its title or fields; zeros when none did.
-    pub(crate) state: Version,
-}
-
-/// How far somebody got.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct CursorRow {
-    pub(crate) delivered: Mark,
-    pub(crate) read: Mark,
-}
-
-/// One cursor, and when it got there first.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Mark {
-    pub(crate) seq: Seq,
-    pub(crate) at: Timestamp,
 }
 
 impl<'a> Rows<'a> {
@@ -59,59 +52,72 @@ impl<'a> Rows<'a> {
     /// Only raises a conversation to numbers that were given out.
     pub(crate) fn heads(conversation: &'a ConversationId, heads: Heads) -> Self {
         let mut rows = Self::default();
-        rows.raise(conversation, heads);
+        rows.conversation(conversation).raise(heads);
         rows
+    }
+
+    /// The conversations of which something was deleted with them.
+    pub(crate) fn deleted(&self) -> Vec<&'a ConversationId> {
+        let deleted = self.conversations.iter().filter(|(_, row)| row.deleted_rev > 0);
+        deleted.map(|(id, _)| *id).collect()
     }
 
     fn add(&mut self, envelope: &'a Envelope) {
         let Envelope { conversation, header, event } = envelope;
+        let version = header.version;
         if header.kind.is_durable() {
-            self.raise(conversation, Heads { version: header.version, seq: header.seq });
+            self.conversation(conversation).raise(Heads { version, seq: header.seq });
         }
         match event {
             Event::MessageCreated(message)
             | Event::MessageEdited(message)
-            | Event::MessageDeleted(message) => self.message(message),
-            Event::ConversationUpdated(_) => {
-                let row = self.conversations.entry(conversation).or_default();
-                row.state = row.state.max(header.version);
+            | Event::MessageDeleted(message) => {
+                self.conversation(conversation).active(message.created_at);
+                keep_newest(&mut self.messages, message.body.id, message.as_ref(), |row| row.version);
+            }
+            Event::ReactionUpdated(update) => {
+                let key = (update.message, &update.user.id, &update.emoji);
+                let row = ReactionRow { conversation, update, at: header.at, version };
+                keep_newest(&mut self.reactions, key, row, |row| row.version);
+            }
+            Event::CallStarted(call) | Event::CallAnswered(call) | Event::CallEnded(call) => {
+                self.call(conversation, call);
             }
             Event::ConversationCreated(created) => {
-                let row = self.conversations.entry(conversation).or_default();
-                row.state = row.state.max(header.version);
+                let row = self.conversation(conversation);
+                row.stamp(version);
+                row.active(header.at);
                 for user in &created.participants {
-                    self.membership(conversation, user, header.version);
+                    self.membership(conversation, user, version);
                 }
             }
+            Event::ConversationUpdated(_) => self.conversation(conversation).stamp(version),
+            Event::ConversationDeleted(_) => self.conversation(conversation).delete(version.rev),
             Event::ParticipantAdded(ParticipantChange { participant, .. })
             | Event::ParticipantRemoved(ParticipantChange { participant, .. }) => {
-                self.membership(conversation, &participant.id, header.version);
+                self.membership(conversation, &participant.id, version);
             }
             Event::Receipts(cursors) => {
-                for cursor in cursors {
-                    self.cursor(conversation, cursor, header.at);
+                for cursor in cursors.iter().filter(|cursor| cursor.delivered.max(cursor.read) > Seq(0)) {
+                    let row = self.cursors.entry((conversation, &cursor.user)).or_default();
+                    row.advance(cursor, header.at);
                 }
             }
             Event::TypingStarted(_) | Event::TypingStopped(_) | Event::Custom(_) => {}
-            _ => {} // UNFINISHED
         }
     }
 
-    fn raise(&mut self, conversation: &'a ConversationId, heads: Heads) {
-        let row = &mut self.conversations.entry(conversation).or_default().heads;
-        row.version = row.version.max(heads.version);
-        row.seq = row.seq.max(heads.seq);
+    fn conversation(&mut self, id: &'a ConversationId) -> &mut ConversationRow {
+        self.conversations.entry(id).or_default()
     }
 
-    fn message(&mut self, message: &'a Message) {
-        match self.messages.entry(message.body.id) {
-            Entry::Vacant(entry) => {
-                entry.insert(message);
-            }
-            Entry::Occupied(mut entry) if entry.get().version < message.version => {
-                entry.insert(message);
-            }
-            Entry::Occupied(_) => {}
+    /// Every state of a call names all who took part until then, so each of them counts.
+    fn call(&mut self, conversation: &'a ConversationId, call: &'a Call) {
+        keep_newest(&mut self.calls, call.id, call, |row| row.version);
+        for participant in &call.participants {
+            let key = (call.id, &participant.user.id);
+            let row = CallParticipantRow { conversation, participant, version: call.version };
+            keep_newest(&mut self.call_participants, key, row, |row| row.version);
         }
     }
 
@@ -119,22 +125,16 @@ impl<'a> Rows<'a> {
         let newest = self.memberships.entry((conversation, user)).or_default();
         *newest = version.max(*newest);
     }
-
-    fn cursor(&mut self, conversation: &'a ConversationId, cursor: &'a Cursor, at: Timestamp) {
-        if cursor.delivered == Seq(0) && cursor.read == Seq(0) {
-            return;
-        }
-        let row = self.cursors.entry((conversation, &cursor.user)).or_default();
-        row.delivered.advance(cursor.delivered, at);
-        row.read.advance(cursor.read, at);
-    }
 }
 
-impl Mark {
-    /// Forward only. Of two that got to the same place the earlier counts, so that the order does not matter.
-    fn advance(&mut self, seq: Seq, at: Timestamp) {
-        if seq > self.seq || (seq == self.seq && at < self.at) {
-            *self = Self { seq, at };
+fn keep_newest<K: Ord, V>(rows: &mut BTreeMap<K, V>, key: K, row: V, version: impl Fn(&V) -> Version) {
+    match rows.entry(key) {
+        Entry::Vacant(entry) => {
+            entry.insert(row);
         }
+        Entry::Occupied(mut entry) if version(entry.get()) < version(&row) => {
+            entry.insert(row);
+        }
+        Entry::Occupied(_) => {}
     }
 }

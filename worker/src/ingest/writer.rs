@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, convert::Infallible};
 
 use parlance_broker::{
     ingest::{Acknowledger, Persisted, StreamKind},
+    objects::ObjectId,
     partition::Partition,
 };
 use parlance_chassis::lifecycle::{CancellationToken, Handle};
-use parlance_domain::entry::Envelope;
-use parlance_store::Store;
+use parlance_domain::{entry::Envelope, event::Event};
+use parlance_store::{Store, StoreError};
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
@@ -92,7 +93,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes a piece of a batch in one transaction.
+    /// Writes a piece of a batch.
     async fn commit(&self, piece: &[Decoded]) -> Result<Attempt, GaveUp> {
         if piece.is_empty() {
             return Ok(Attempt::Done);
@@ -101,8 +102,7 @@ impl Writer {
         let mut patience = Patience::new("write", &self.soft);
         loop {
             let begun = Instant::now();
-            let written =
-                self.store.transaction(async |connection| upsert::write(connection, &rows).await).await;
+            let written = self.write(&rows).await;
             if written.is_ok() {
                 metrics::histogram(&metrics::COMMIT_SECONDS).record(begun.elapsed().as_secs_f64());
                 metrics::histogram(&metrics::BATCH_ENTRIES).record(piece.len() as f64);
@@ -113,6 +113,13 @@ impl Writer {
                 None => {}
             }
         }
+    }
+
+    /// Writes rows in one transaction, and takes away what they deleted in as many as that needs.
+    async fn write(&self, rows: &Rows<'_>) -> Result<(), StoreError> {
+        self.store.transaction(async |connection| upsert::write(connection, rows).await).await?;
+        while self.store.transaction(async |connection| upsert::purge(connection, rows).await).await? {}
+        Ok(())
     }
 
     /// Parks an entry as a dead letter, which takes it out of its stream like one that is written.
@@ -172,9 +179,16 @@ impl Arrived {
 impl Decoded {
     fn persisted(&self) -> (Partition, StreamKind, Persisted) {
         let (partition, stream, mut persisted) = self.arrived.persisted();
-        if let Some(message) = self.envelope.event.message() {
-            persisted.object = Some((message.body.id, message.version));
-        }
+        persisted.object = object(&self.envelope.event).map(|id| (id, self.envelope.header.version));
         (partition, stream, persisted)
+    }
+}
+
+/// Whose object the event made or changed.
+fn object(event: &Event) -> Option<ObjectId> {
+    match event {
+        Event::ReactionUpdated(update) => Some(update.message.into()),
+        Event::CallStarted(call) | Event::CallAnswered(call) | Event::CallEnded(call) => Some(call.id.into()),
+        _ => event.message().map(|message| message.body.id.into()),
     }
 }

@@ -1,4 +1,4 @@
-//! Measures what waits: in the streams, and among the dead letters.
+//! Measures what waits: in the streams, among the dead letters, and to be notified of.
 
 use std::{sync::Arc, time::Duration};
 
@@ -39,6 +39,8 @@ impl Gauges {
         }
         let parked = dead_letter::count(&self.store).await?;
         metrics::gauge(&metrics::DEAD_LETTERS_PARKED).set(parked as f64);
+        let jobs = self.store.waiting_notification_jobs().await?;
+        metrics::gauge(&metrics::NOTIFICATION_JOBS).set(jobs as f64);
         Ok(0)
     }
 

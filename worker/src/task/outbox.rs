@@ -1,12 +1,17 @@
-//! Appends what a crash left in the outbox: the event of a change that is committed in Postgres.
+//! Appends what a crash left in the outbox: the event of a change that is committed in Postgres. Those concerned are told
+//! then, as the gateway would have told them.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    mem,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use parlance_broker::{
     Broker, BrokerError,
     append::{Append, Appended, Appender, Floors},
 };
-use parlance_domain::id::ConversationId;
+use parlance_domain::{id::ConversationId, user_event::ConversationEvent};
 use parlance_store::{
     Store, StoreError,
     outbox::{FlushError, OutboxRow},
@@ -50,7 +55,13 @@ impl Finisher {
         let mut finished = 0;
         let mut failure = Ok(());
         for conversation in self.store.stale_outbox(STALE, CONVERSATIONS).await? {
-            match self.store.flush_outbox(&conversation, |row| self.append(row)).await {
+            let placed = Mutex::default();
+            let outcome = self.store.flush_outbox(&conversation, |row| self.append(row, &placed)).await;
+            let placed: Vec<_> = mem::take(&mut *placed.lock().unwrap_or_else(PoisonError::into_inner));
+            for event in placed {
+                self.broker.tell_concerned(event).await;
+            }
+            match outcome {
                 Ok(appended) => {
                     tracing::info!(%conversation, appended, "appended what a crash left in the outbox");
                     finished += appended as u64;
@@ -62,11 +73,21 @@ impl Finisher {
         failure.map(|()| finished)
     }
 
-    async fn append(&self, row: OutboxRow) -> Result<(), OutboxError> {
+    /// Appends an event, and notes it among those that have their place.
+    async fn append(
+        &self,
+        row: OutboxRow,
+        placed: &Mutex<Vec<ConversationEvent>>,
+    ) -> Result<(), OutboxError> {
         let OutboxRow { id, conversation, kind, body, origin, .. } = row;
-        let append = Append::from_outbox(self.broker.keys(), id, conversation.clone(), kind, body, origin);
-        match self.appender.append(&append, || self.floors(&conversation)).await? {
-            Appended::Now(_) | Appended::Before { .. } => Ok(()),
+        let append = Append::from_outbox(self.broker.keys(), id, conversation, kind, body, origin);
+        match self.appender.append(&append, || self.floors(&append.conversation)).await? {
+            Appended::Now(header) | Appended::Before { header, .. } => {
+                let Append { conversation, body, .. } = append;
+                let event = ConversationEvent { conversation, header: header.to_string(), body };
+                placed.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+                Ok(())
+            }
             refused @ (Appended::Reauthorize(_) | Appended::Stale | Appended::Overloaded) => {
                 Err(OutboxError::Refused(refused))
             }

@@ -126,8 +126,10 @@ async fn a_retried_dead_letter_is_written_unless_it_is_still_bad() {
     let world = World::new().await;
     world.sql("ALTER TABLE messages ADD CHECK (content <> 'forbidden')").await;
     let worker = world.start(&[]).await;
-    world.append_all(&[message_in("c1", Version::new(1, 1), 1, "forbidden"), unstorable("c1", 2)]).await;
-    world.drained().await;
+    for entry in [message_in("c1", Version::new(1, 1), 1, "forbidden"), unstorable("c1", 2)] {
+        world.append(&entry).await;
+        world.drained().await;
+    }
     let [one, two] = parked(&world).await.try_into().unwrap();
 
     let refused = dead_letter::retry(&world.store, one.id).await.unwrap();

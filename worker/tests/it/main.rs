@@ -11,19 +11,26 @@
 #[path = "../../../store/tests/it/database.rs"]
 mod database;
 mod entries;
+mod history;
 mod proxy;
 #[expect(dead_code, reason = "the broker's tests do more with it")]
 #[path = "../../../broker/tests/it/server.rs"]
 mod server;
 mod world;
 
+mod any_order;
+mod calls;
 mod cli;
 mod dead_letters;
+mod deletion;
 mod low_water;
+mod notification_jobs;
+mod notifying;
 mod order;
 mod outage;
 mod outbox;
 mod persisting;
+mod reactions_and_calls;
 mod settling;
 mod status;
 mod takeover;

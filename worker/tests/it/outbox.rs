@@ -1,6 +1,7 @@
 //! What a crash left in the outbox.
 
 use parlance_domain::{
+    conversation::ParticipantRole,
     id::{ConversationId, UserId},
     message::Metadata,
     version::Version,
@@ -17,10 +18,10 @@ async fn events_that_a_crash_left_are_appended_and_stored() {
         id: id.clone(),
         title: None,
         metadata: Metadata::default(),
-        participants: vec![UserId::new("anna").unwrap()],
+        participants: vec![(UserId::new("anna").unwrap(), ParticipantRole::default())],
     };
     world.store.create_conversation(&new, None).await.unwrap();
-    world.store.add_participant(&id, &UserId::new("ben").unwrap(), "member", None).await.unwrap();
+    world.store.add_participant(&id, &UserId::new("ben").unwrap(), None, None).await.unwrap();
     world.sql("UPDATE outbox SET created_at = now() - interval '1 minute'").await;
 
     let worker = world.start(&[]).await;

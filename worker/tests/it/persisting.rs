@@ -5,7 +5,7 @@ use std::time::Duration;
 use fred::interfaces::{HashesInterface, KeysInterface};
 use parlance_broker::ingest::StreamKind;
 use parlance_domain::{
-    command::Page,
+    conversation::ParticipantRole,
     event::EventKind,
     id::{ConversationId, UserId},
     message::Metadata,
@@ -14,7 +14,7 @@ use parlance_domain::{
 use parlance_store::conversation::NewConversation;
 
 use crate::{
-    entries::{conversation_created, message, message_id, message_in, participant, receipt},
+    entries::{AT, conversation_created, message, message_id, message_in, participant, receipt},
     world::{World, eventually},
 };
 
@@ -57,10 +57,10 @@ async fn messages_of_an_open_conversation_are_stored_and_leave_the_stream() {
     assert_eq!(world.seqs("c1").await, (1..=50).collect::<Vec<i64>>());
     assert_eq!(world.seqs("c2").await.len(), 50);
     assert_eq!(world.heads("c1").await, Some(Heads { version: Version::new(1, 50), seq: Seq(50) }));
-    let messages = world.store.history(&id("c1"), Page::Newest, 1, 1 << 20).await.unwrap();
-    assert_eq!(messages[0].body.id, message_id("c1", 50));
-    assert_eq!(messages[0].view()["metadata"], serde_json::json!({"k": [1, 2.5]}));
-    assert_eq!(messages[0].view()["clientId"], "client-50");
+    let stored = world.store.message(message_id("c1", 50)).await.unwrap().unwrap();
+    assert_eq!((stored.seq, stored.version), (Seq(50), Version::new(1, 50)));
+    assert_eq!(stored.view()["metadata"], serde_json::json!({"k": [1, 2.5]}));
+    assert_eq!(stored.view()["clientId"], "client-50");
     let size_key = world.broker.keys().ingest_size(world.partition("c1"));
     let size: Option<u64> = world.broker.client().hget(size_key, "bytes").await.unwrap();
     assert_eq!(size, None, "an empty stream has no size");
@@ -75,7 +75,7 @@ async fn membership_is_stamped_and_neither_given_nor_taken() {
         id: id("c1"),
         title: None,
         metadata: Metadata::default(),
-        participants: vec![user("anna"), user("ben")],
+        participants: ["anna", "ben"].map(|id| (user(id), ParticipantRole::default())).into(),
     };
     world.store.create_conversation(&new, None).await.unwrap();
     world.store.remove_participant(&id("c1"), &user("ben"), None).await.unwrap();
@@ -148,6 +148,34 @@ async fn heads_follow_the_newest_epoch_and_places_never_fall() {
         .await;
     world.drained().await;
     assert_eq!(world.heads("c1").await, Some(Heads { version: Version::new(2, 11), seq: Seq(9) }));
+    worker.stop().await;
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn a_conversation_was_active_when_something_was_last_said_in_it_or_when_it_was_created() {
+    let world = World::new().await;
+    let worker = world.start(&[]).await;
+    world
+        .append_all(&[
+            message("c1", 2).later(2_000),
+            message("c1", 1).later(1_000),
+            participant(EventKind::ParticipantAdded, "c1", Version::new(1, 3), "anna").later(9_000),
+            conversation_created("c2", Version::new(1, 1), &["anna"]).later(3_000),
+            receipt("c2", "anna", 1, 1, 9_000),
+        ])
+        .await;
+    world.drained().await;
+    let active: Vec<(String, i64)> = world
+        .store
+        .run(async |connection| {
+            let sql =
+                "SELECT id, (extract(epoch FROM active_at) * 1000)::bigint FROM conversations ORDER BY id";
+            Ok(sqlx::query_as(sql).fetch_all(connection).await?)
+        })
+        .await
+        .unwrap();
+    assert_eq!(active, [("c1".to_owned(), AT + 2_000), ("c2".to_owned(), AT + 3_000)]);
     worker.stop().await;
     world.clean_up().await;
 }

@@ -83,10 +83,6 @@ impl World {
 
     /// Starts a worker in this process.
     pub async fn start(&self, more: &[(&str, &str)]) -> TestWorker {
-        let _ = parlance_chassis::telemetry::init(&parlance_chassis::config::sections::LogSection {
-            format: parlance_chassis::config::sections::LogFormat::Text,
-            level: "debug".into(),
-        }); // DEBUG
         let environment = self.environment(more);
         let pairs = environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let settings = Settings::read(&Sources::new(None, Environment::from_pairs(pairs))).unwrap();

@@ -13,8 +13,8 @@ use parlance_domain::{
 };
 use serde_json::{Value, json};
 
-/// `session.authenticate`: `{expiresAt}`.
-pub fn authenticated(expires_at: Timestamp) -> Value {
+/// `session.authenticate`: `{expiresAt}`, null when the token has no end.
+pub fn authenticated(expires_at: Option<Timestamp>) -> Value {
     json!({"expiresAt": expires_at})
 }
 
@@ -192,6 +192,26 @@ pub fn marked(count: u64) -> Value {
 /// `notification.send`: `{notification}`.
 pub fn notified(notification: &Notification) -> Value {
     json!({"notification": notification.view()})
+}
+
+/// `user.get`: `{user}`, a [`User::view`](parlance_domain::user::User::view) or, of others, a profile.
+pub fn user(user: &Value) -> Value {
+    json!({"user": user})
+}
+
+/// `user.put`: `{user, created}`.
+pub fn user_put(user: &Value, created: bool) -> Value {
+    json!({"user": user, "created": created})
+}
+
+/// `user.import`: `{created, updated}`, how many were not known before, and how many were.
+pub fn users_imported(created: u64, updated: u64) -> Value {
+    json!({"created": created, "updated": updated})
+}
+
+/// `user.list`: `{users, nextCursor}`.
+pub fn users(users: &[Value], next: Option<&str>) -> Value {
+    json!({"users": users, "nextCursor": next})
 }
 
 /// Commands of which there is nothing to say: `{}`.

@@ -14,6 +14,7 @@ use parlance_domain::{
     notification::{NotificationText, NotifyPolicy},
     reaction::{Emoji, Reaction, ReactionUpdate, Reactions, Reactor},
     time::Timestamp,
+    user::User,
     version::Heads,
 };
 use serde_json::Map;
@@ -143,7 +144,7 @@ fn every_event() -> Vec<ClientEvent> {
         reactions: reactions(),
     };
     let by = Typing { user: profile() };
-    let cursor = Cursor { user: UserId::new("u1").unwrap(), delivered: Seq(3), read: Seq(2), message: None, origin: None };
+    let cursor = Cursor { delivered: Seq(3), read: Seq(2), ..Cursor::start(UserId::new("u1").unwrap()) };
     let envelopes = [
         (EventKind::MessageCreated, Event::MessageCreated(Box::new(message()))),
         (EventKind::MessageEdited, Event::MessageEdited(Box::new(message()))),
@@ -237,7 +238,7 @@ fn every_reply_has_the_fields_that_templates_can_name() {
     let heads = Heads { version: Version::new(1, 5), seq: Seq(3) };
     for command in CommandName::ALL {
         let view = match command {
-            CommandName::SessionAuthenticate => reply::authenticated(Timestamp(5)),
+            CommandName::SessionAuthenticate => reply::authenticated(Some(Timestamp(5))),
             CommandName::SessionResume => {
                 reply::resumed_all(vec![reply::resumed(&conversation(), Ok((true, heads)))])
             }
@@ -277,6 +278,10 @@ fn every_reply_has_the_fields_that_templates_can_name() {
             CommandName::NotificationList => reply::notifications(&[notification()], 1, None),
             CommandName::NotificationRead => reply::marked(1),
             CommandName::NotificationSend => reply::notified(&notification()),
+            CommandName::UserPut => reply::user_put(&User::of(profile()).view(Some(Timestamp(5))), true),
+            CommandName::UserImport => reply::users_imported(1, 2),
+            CommandName::UserGet => reply::user(&User::of(profile()).view(None)),
+            CommandName::UserList => reply::users(&[User::of(profile()).view(None)], None),
             CommandName::ConversationDelete
             | CommandName::ParticipantRemove
             | CommandName::ReceiptDelivered
@@ -285,6 +290,7 @@ fn every_reply_has_the_fields_that_templates_can_name() {
             | CommandName::TypingStop
             | CommandName::CallSignal
             | CommandName::CustomEmit
+            | CommandName::UserDelete
             | CommandName::UserDisconnect => reply::nothing(),
         };
         match vocabulary::reply(*command) {
@@ -298,11 +304,9 @@ fn every_reply_has_the_fields_that_templates_can_name() {
 fn a_cursor_is_told_once_for_what_was_read_and_once_for_what_was_only_delivered() {
     let places = |delivered, read| {
         let cursor = Cursor {
-            user: UserId::new("u").unwrap(),
             delivered: Seq(delivered),
             read: Seq(read),
-            message: None,
-            origin: None,
+            ..Cursor::start(UserId::new("u").unwrap())
         };
         let events = told(&envelope(EventKind::Receipts, Event::Receipts(vec![cursor])));
         events
@@ -320,11 +324,9 @@ fn a_cursor_is_told_once_for_what_was_read_and_once_for_what_was_only_delivered(
 fn an_event_comes_from_its_connection_and_a_receipt_from_the_one_that_moved_the_cursor() {
     let session = |text: &str| SessionId::new(text);
     let cursor = Cursor {
-        user: UserId::new("u").unwrap(),
         delivered: Seq(4),
-        read: Seq(0),
-        message: None,
         origin: session("reader"),
+        ..Cursor::start(UserId::new("u").unwrap())
     };
     let origin = |event| {
         let mut envelope = envelope(EventKind::Receipts, event);

@@ -3,11 +3,11 @@
 use super::{Shape, objects};
 
 macro_rules! events {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal: $shape:ident)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal: $shape:ident)*) => {
         /// The events that clients can be sent, by their canonical names.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum EventName {
-            $($(#[$doc])* $variant,)*
+            $($(#[doc = $doc])* $variant,)*
         }
 
         impl EventName {
@@ -18,6 +18,13 @@ macro_rules! events {
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(EventName::$variant => $name,)*
+                }
+            }
+
+            /// What happened, in a sentence.
+            pub fn about(self) -> &'static str {
+                match self {
+                    $(EventName::$variant => concat!($($doc),*).trim_ascii(),)*
                 }
             }
 

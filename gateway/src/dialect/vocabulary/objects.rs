@@ -9,6 +9,18 @@ pub(super) const PROFILE: &[Field] = &[
     field("role", Shape::Text),
 ];
 
+/// A user as backends and he himself read him; others read the profile of it.
+pub(super) const USER: &[Field] = &[
+    field("id", Shape::User),
+    field("name", Shape::Text),
+    field("username", Shape::Text),
+    field("avatar", Shape::Text),
+    field("email", Shape::Text),
+    field("role", Shape::Text),
+    field("metadata", Shape::Json),
+    field("updatedAt", Shape::Time),
+];
+
 /// What every view of a message has.
 macro_rules! message {
     ($($more:expr),*) => {

@@ -5,7 +5,7 @@ use parlance_domain::command::CommandName;
 use super::{
     objects::{
         CALL, CONVERSATION, LISTED_CONVERSATION, MESSAGE, NOTIFICATION, PARTICIPANT, PROFILE, REACTION,
-        STORED_MESSAGE,
+        STORED_MESSAGE, USER,
     },
     shape::{Field, Shape, field},
 };
@@ -43,6 +43,10 @@ pub(in crate::dialect) fn reply(command: CommandName) -> Shape {
         CommandName::NotificationList => NOTIFICATIONS,
         CommandName::NotificationRead => MARKED,
         CommandName::NotificationSend => NOTIFIED,
+        CommandName::UserPut => USER_PUT,
+        CommandName::UserImport => USERS_IMPORTED,
+        CommandName::UserGet => USER_REPLY,
+        CommandName::UserList => USERS,
         CommandName::ConversationDelete
         | CommandName::ParticipantRemove
         | CommandName::ReceiptDelivered
@@ -51,6 +55,7 @@ pub(in crate::dialect) fn reply(command: CommandName) -> Shape {
         | CommandName::TypingStop
         | CommandName::CallSignal
         | CommandName::CustomEmit
+        | CommandName::UserDelete
         | CommandName::UserDisconnect => &[],
     })
 }
@@ -65,7 +70,7 @@ pub(in crate::dialect) fn argument(command: CommandName, name: &str) -> Option<S
         "user" | "to" => Shape::User,
         "before" | "after" | "page" | "limit" | "seq" => Shape::Number,
         "messages" | "notifications" => Shape::List(&Shape::Text),
-        "attachments" => Shape::List(&Shape::Json),
+        "attachments" | "users" => Shape::List(&Shape::Json),
         "participants" => Shape::List(&Shape::User),
         "metadata" | "conversations" => Shape::Object(&[]),
         "unread" => Shape::Flag,
@@ -81,7 +86,8 @@ pub(in crate::dialect) fn needed(command: CommandName) -> &'static [&'static [&'
         | CommandName::Ping
         | CommandName::ConversationList
         | CommandName::NotificationList
-        | CommandName::NotificationRead => &[],
+        | CommandName::NotificationRead
+        | CommandName::UserList => &[],
         CommandName::SessionAuthenticate => &[&["token"]],
         CommandName::SessionResume => &[&["conversations"]],
         CommandName::ConversationCreate => &[&["participants"]],
@@ -109,7 +115,9 @@ pub(in crate::dialect) fn needed(command: CommandName) -> &'static [&'static [&'
         CommandName::CallSignal => &[&["call"], &["payload"]],
         CommandName::NotificationSend => &[&["user"], &["type"], &["text"]],
         CommandName::CustomEmit => &[&["event"]],
-        CommandName::UserDisconnect => &[&["user"]],
+        CommandName::UserPut => &[&["user"], &["name"]],
+        CommandName::UserImport => &[&["users"]],
+        CommandName::UserGet | CommandName::UserDelete | CommandName::UserDisconnect => &[&["user"]],
     }
 }
 
@@ -192,3 +200,12 @@ const NOTIFICATIONS: &[Field] = &[
 const MARKED: &[Field] = &[field("marked", Shape::Number)];
 
 const NOTIFIED: &[Field] = &[field("notification", Shape::Object(NOTIFICATION))];
+
+const USER_REPLY: &[Field] = &[field("user", Shape::Object(USER))];
+
+const USER_PUT: &[Field] = &[field("user", Shape::Object(USER)), field("created", Shape::Flag)];
+
+const USERS_IMPORTED: &[Field] = &[field("created", Shape::Number), field("updated", Shape::Number)];
+
+const USERS: &[Field] =
+    &[field("users", Shape::List(&Shape::Object(USER))), field("nextCursor", Shape::Text)];

@@ -55,8 +55,8 @@ impl Worker {
         }
         if repaired.again {
             self.repair(conversation);
-        } else if let Some(room) = self.rooms.get_mut(conversation) {
-            room.admit();
+        } else {
+            self.admit(conversation);
             self.linger_if_empty(conversation);
         }
     }
@@ -65,6 +65,7 @@ impl Worker {
         let Some(room) = self.rooms.get_mut(conversation) else {
             return;
         };
+        room.lose_place();
         let event = view::resync(conversation, heads.version);
         for member in room.audience().0.values() {
             member.socket.tell(&event);

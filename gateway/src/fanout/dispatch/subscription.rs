@@ -41,7 +41,7 @@ impl Worker {
                 if missed {
                     self.repair(conversation);
                 } else {
-                    room.admit();
+                    self.admit(conversation);
                     self.linger_if_empty(conversation);
                 }
             }

@@ -117,26 +117,34 @@ impl Wires {
         }
     }
 
-    /// Ends slow readers, once a second, and everything when `hard` is cancelled.
+    /// Ends slow readers and those who were told to go, once a second, and everything when `hard` is cancelled.
     pub(super) async fn sweep(self: Arc<Self>, hard: CancellationToken) {
         let mut tick = tokio::time::interval(SWEEP);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while hard.run_until_cancelled(tick.tick()).await.is_some() {
-            for wire in self.slow_readers(Instant::now()) {
-                wire.kill(KillReason::SlowReader);
+            for (wire, reason) in self.overdue(Instant::now()) {
+                wire.kill(reason);
             }
         }
         self.kill_all(KillReason::Shutdown);
     }
 
     /// Collected first, killed later: a kill comes back here to remove the wire.
-    fn slow_readers(&self, now: Instant) -> Vec<Arc<Wire>> {
+    fn overdue(&self, now: Instant) -> Vec<(Arc<Wire>, KillReason)> {
         let mut state = self.state();
         state.polling.retain(|_, polling| match polling {
             Polling::Live(_) => true,
             Polling::Farewell { until } => *until > now,
         });
-        state.live.values().filter(|wire| wire.is_slow(now)).cloned().collect()
+        let overdue = |wire: &Arc<Wire>| {
+            let reason = match wire {
+                wire if wire.has_parted(now) => KillReason::Disconnected,
+                wire if wire.is_slow(now) => KillReason::SlowReader,
+                _ => return None,
+            };
+            Some((Arc::clone(wire), reason))
+        };
+        state.live.values().filter_map(overdue).collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

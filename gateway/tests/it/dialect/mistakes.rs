@@ -29,6 +29,17 @@ fn each_mistake_is_named_with_its_key_and_a_hint() {
             "ids.user.type: `int` is no type of ids (hint: it is one of string, number)",
         ),
         ("ids.usr.type = 'string'", "ids.usr: is an unknown key (hint: did you mean `user`?)"),
+        (
+            "behaviour.notify = 'abcent'",
+            "app.toml: behaviour.notify: `abcent` does not say who is notified (hint: did you mean `absent`?)",
+        ),
+        ("behaviour.notify = true", "behaviour.notify: is no text"),
+        (
+            "behaviour.delivered_on_delivery = 'yes'",
+            "behaviour.delivered_on_delivery: is neither true nor false",
+        ),
+        ("behaviour.notfy = 'always'", "behaviour.notfy: is an unknown key (hint: did you mean `notify`?)"),
+        ("behaviour = 'quiet'", "behaviour: is no table"),
         ("namespaces = ['/']", "namespaces: `/` is every dialect's"),
         ("namespaces = ['chat']", "namespaces: `chat` is no namespace"),
         ("namespaces = 'chat'", "namespaces: is no list of texts"),

@@ -5,18 +5,17 @@ use std::convert::Infallible;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
 
+use futures_util::FutureExt;
 use governor::Quota;
 use parlance_chassis::lifecycle::Lifecycle;
 use parlance_domain::id::{SessionId, UserId};
 use parlance_domain::user::Profile;
 use parlance_gateway::dialect::{Audience, Dialects, Frame};
 use parlance_gateway::listener::{self, HttpLimits};
+use parlance_gateway::socket::cluster::{AckSender, Adapter, ClusterDriver, SocketRef};
 use parlance_gateway::socket::session::{Acknowledgement, NewSession, Session};
 use parlance_gateway::socket::wire::{self, Wire, WireConfig, WireSlot, Wires};
 use serde_json::value::RawValue;
-use socketioxide::SocketIo;
-use socketioxide::adapter::LocalAdapter;
-use socketioxide::extract::{AckSender, SocketRef};
 use socketioxide::handler::{ConnectHandler, FromMessageParts};
 use socketioxide::socket::Socket;
 use socketioxide_core::Value as Packet;
@@ -62,7 +61,8 @@ impl App {
     /// The application and its routes, to be served by the caller.
     pub fn build(config: WireConfig, address: String) -> (Self, axum::Router) {
         let lifecycle = Lifecycle::without_signals();
-        let (router, io, wires) = wire::build(SocketIo::builder(), config, &lifecycle.handle()).unwrap();
+        let (router, io, wires) =
+            wire::build(ClusterDriver::alone().builder(), config, &lifecycle.handle()).unwrap();
         let speakers: Arc<Mutex<Vec<Speaker>>> = Arc::default();
         for namespace in ["/", "/other"] {
             let speakers = Arc::clone(&speakers);
@@ -79,7 +79,8 @@ impl App {
                 speaker.session.open(|| socket.clone());
                 speakers.lock().unwrap().push(speaker);
             };
-            io.ns(namespace, connected.with(greet));
+            // A driver that is alone waits for nothing.
+            io.ns(namespace, connected.with(greet)).now_or_never().unwrap().unwrap();
         }
         (Self { address, wires, speakers, lifecycle }, router)
     }
@@ -154,11 +155,11 @@ pub fn number(packet: &str, prefix: &str) -> u64 {
 /// Answers whatever wants an acknowledgement.
 struct Answering;
 
-impl FromMessageParts<LocalAdapter> for Answering {
+impl FromMessageParts<Adapter> for Answering {
     type Error = Infallible;
 
     fn from_message_parts(
-        socket: &Arc<Socket<LocalAdapter>>,
+        socket: &Arc<Socket<Adapter>>,
         packet: &mut Packet,
         ack: &Option<i64>,
     ) -> Result<Self, Infallible> {

@@ -1,0 +1,129 @@
+//! `/v1/users/{id}/notifications`: what a user was told, for the user himself and for backends, who also make some.
+
+use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
+use parlance_domain::{
+    command::{Command, CommandName},
+    id::UserId,
+    rejection::{Code, Rejection},
+    user::Profile,
+};
+use serde_json::Value;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::{body::Body, caller::Caller, path::UserPath, problem::Problem, query::Query, schema};
+use crate::{
+    app::App,
+    command::{self, Actor},
+};
+
+const NOTIFY_FIELDS: &[(&str, &str)] = &[("type", "type"), ("text", "text"), ("data", "data")];
+const LIST_FIELDS: &[&str] = &["cursor", "limit", "unread"];
+const READ_FIELDS: &[(&str, &str)] = &[("notificationIds", "notifications")];
+
+pub(super) fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list, notify)).routes(routes!(read))
+}
+
+/// Notify a user
+///
+/// With a service key. All sockets of the user that are connected now are told, and it stands in the user's list from
+/// then on. That there is no such user is no error.
+#[utoipa::path(
+    post,
+    path = "/v1/users/{user}/notifications",
+    tag = "notifications",
+    operation_id = "notifyUser",
+    params(schema::OfUser),
+    request_body = schema::NewNotification,
+    responses((status = 201, description = "The notification.", body = schema::Notification)),
+)]
+pub(super) async fn notify(
+    State(app): State<App>,
+    caller: Caller,
+    UserPath(user): UserPath,
+    body: Body,
+) -> Result<impl IntoResponse, Problem> {
+    let actor = caller.administrator()?;
+    let mut fields = body.fields(NOTIFY_FIELDS)?;
+    fields.insert("user".to_owned(), Value::from(String::from(user)));
+    let notify = Command::parse(CommandName::NotificationSend, fields)?;
+    let mut reply = command::call(&app, &actor, notify).await?;
+    let notification = reply.get_mut("notification").map(Value::take).ok_or(Code::Internal)?;
+    Ok((StatusCode::CREATED, Json(notification)))
+}
+
+/// List a user's notifications
+///
+/// Newest first. The user, or a backend.
+#[utoipa::path(
+    get,
+    path = "/v1/users/{user}/notifications",
+    tag = "notifications",
+    operation_id = "listNotifications",
+    params(schema::OfUser, schema::NotificationQuery),
+    responses((status = 200, description = "The page.", body = schema::NotificationPage)),
+)]
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    UserPath(user): UserPath,
+    query: Query,
+) -> Result<impl IntoResponse, Problem> {
+    let list = Command::parse(CommandName::NotificationList, query.fields(LIST_FIELDS)?)?;
+    let actor = owner(caller, user)?;
+    Ok(Json(command::call(&app, &actor, list).await?))
+}
+
+/// Mark notifications as read
+///
+/// The user, or a backend. Those of others, and those that there are not, are passed over.
+#[utoipa::path(
+    post,
+    path = "/v1/users/{user}/notifications/read",
+    tag = "notifications",
+    operation_id = "readNotifications",
+    params(schema::OfUser),
+    request_body = schema::ReadNotifications,
+    responses((status = 200, description = "How many were not read before.", body = schema::MarkedNotifications)),
+)]
+pub(super) async fn read(
+    State(app): State<App>,
+    caller: Caller,
+    UserPath(user): UserPath,
+    body: Body,
+) -> Result<impl IntoResponse, Problem> {
+    let read = Command::parse(CommandName::NotificationRead, body.fields(READ_FIELDS)?)?;
+    let actor = owner(caller, user)?;
+    Ok(Json(command::call(&app, &actor, read).await?))
+}
+
+/// The user whose notifications these are: only he, or a backend that acts for him or for none, gets at them.
+fn owner(caller: Caller, user: UserId) -> Result<Actor, Rejection> {
+    match caller {
+        Caller::User(profile) if profile.id == user => Ok(Actor::user(profile)),
+        // Who he is to others does not matter here.
+        Caller::Backend(acting) if acting.as_ref().is_none_or(|acting| *acting == user) => {
+            Ok(Actor::service(Some(Profile::unknown(user))))
+        }
+        Caller::User(_) | Caller::Backend(_) => {
+            Err(Rejection::with(Code::Forbidden, "these are the notifications of somebody else"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notifications_are_for_their_user_and_for_backends() {
+        let user = |id: &str| UserId::new(id).unwrap();
+        let asks = |caller| owner(caller, user("ann")).map(|actor| actor.profile.unwrap().id);
+        assert_eq!(asks(Caller::User(Profile::unknown(user("ann")))), Ok(user("ann")));
+        assert_eq!(asks(Caller::Backend(None)), Ok(user("ann")));
+        assert_eq!(asks(Caller::Backend(Some(user("ann")))), Ok(user("ann")));
+        for other in [Caller::User(Profile::unknown(user("bob"))), Caller::Backend(Some(user("bob")))] {
+            assert_eq!(asks(other).unwrap_err().code, Code::Forbidden);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! A worker: owns its share of the users and does everything to them, one task after the other. What waits for Redis
+//! runs beside it and posts its result back as a task.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use parlance_broker::partition::Partition;
+use parlance_chassis::lifecycle::CancellationToken;
+use parlance_domain::id::UserId;
+use tokio::sync::mpsc;
+
+use super::{Greet, Shared, devices::Devices};
+use crate::fanout::Member;
+
+/// How many tasks are taken at once, so that what they write to a socket leaves together.
+const BATCH: usize = 64;
+
+/// What a worker is asked to do.
+pub(super) enum Task {
+    Connected { member: Member, greet: Greet },
+    Gone { user: UserId, socket: u64 },
+    Published { user: UserId, payload: String },
+    Subscribed { user: UserId, succeeded: bool },
+    Idle { user: UserId, generation: u64 },
+    Unsubscribed { user: UserId },
+    Resubscribe { partition: Option<Partition> },
+}
+
+/// One worker. Ends when `hard` is cancelled.
+pub(super) struct Worker {
+    pub(super) shared: Arc<Shared>,
+    pub(super) users: HashMap<UserId, Devices>,
+    pub(super) delivered: metrics::Counter,
+    queue: mpsc::Receiver<Task>,
+    bytes: Arc<AtomicUsize>,
+    results: mpsc::WeakSender<Task>,
+}
+
+impl Worker {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        results: mpsc::WeakSender<Task>,
+        queue: mpsc::Receiver<Task>,
+        bytes: Arc<AtomicUsize>,
+    ) -> Self {
+        let delivered = metrics::counter!(crate::metrics::USER_DELIVERIES.name);
+        Self { shared, users: HashMap::new(), delivered, queue, bytes, results }
+    }
+
+    pub(super) async fn run(mut self, hard: CancellationToken) -> Result<(), Infallible> {
+        let mut tasks = Vec::with_capacity(BATCH);
+        loop {
+            let received = tokio::select! {
+                () = hard.cancelled() => return Ok(()),
+                received = self.queue.recv_many(&mut tasks, BATCH) => received,
+            };
+            if received == 0 {
+                return Ok(());
+            }
+            for task in tasks.drain(..) {
+                self.perform(task);
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn perform(&mut self, task: Task) {
+        match task {
+            Task::Connected { member, greet } => self.connected(member, greet),
+            Task::Gone { user, socket } => self.gone(&user, socket),
+            Task::Published { user, payload } => {
+                self.bytes.fetch_sub(payload.len(), Ordering::Relaxed);
+                self.published(&user, &payload);
+            }
+            Task::Subscribed { user, succeeded } => self.subscribed(&user, succeeded),
+            Task::Idle { user, generation } => self.idle(&user, generation),
+            Task::Unsubscribed { user } => self.unsubscribed(user),
+            Task::Resubscribe { partition } => self.resubscribe(partition),
+        }
+    }
+
+    /// Runs something that waits beside the worker; its result comes back as a task.
+    pub(super) fn beside<F>(&self, name: &'static str, work: impl FnOnce(Arc<Shared>) -> F + Send + 'static)
+    where
+        F: Future<Output = Task> + Send + 'static,
+    {
+        let Some(results) = self.results.upgrade() else {
+            return;
+        };
+        let (shared, hard) = (self.shared.clone(), self.shared.lifecycle.hard());
+        self.shared.lifecycle.spawn_support(name, async move {
+            tokio::select! {
+                () = hard.cancelled() => {}
+                task = work(shared) => {
+                    // The worker has ended, and with it all it knew.
+                    let _ = results.send(task).await;
+                }
+            }
+            Ok::<(), Infallible>(())
+        });
+    }
+}
