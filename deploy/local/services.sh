@@ -16,6 +16,8 @@ service_environment() {
   JWT_SECRET=$(secret jwt)
   SERVICE_KEY=$(secret service-key)
   export JWT_SECRET PARLANCE__AUTH__SERVICE_KEYS=$SERVICE_KEY
+  # Both gateways share the folder.
+  export PARLANCE__UPLOADS__STORE=${PARLANCE__UPLOADS__STORE:-file://$STATE/uploads}
   # nginx stands in front.
   export PARLANCE__SERVER__TRUSTED_HOPS=${PARLANCE__SERVER__TRUSTED_HOPS:-1}
 }

@@ -117,6 +117,14 @@ export class Stack {
     return id;
   }
 
+  /** A conversation of these users, who have joined it, each at another gateway than the one before. */
+  async joined(conversation, ...users) {
+    await this.conversation(conversation, ...users);
+    const members = await Promise.all(users.map((user, index) => this.member(user, { url: this.gatewayUrl(index) })));
+    for (const member of members) await member.join(conversation);
+    return members;
+  }
+
   /** Ends everything, and fails if something did not end as it should: a crash, a panic, a refused stop. */
   async stop() {
     closeMembers();

@@ -18,13 +18,6 @@ before(async () => {
 });
 after(() => stack?.stop());
 
-async function members(conversation, ...users) {
-  await stack.conversation(conversation, ...users);
-  const joined = await Promise.all(users.map((user, index) => stack.member(user, { url: stack.gatewayUrl(index % 2) })));
-  for (const member of joined) await member.join(conversation);
-  return joined;
-}
-
 const profile = (id) => ({ id, name: id[0].toUpperCase() + id.slice(1) });
 const participant = (id, joinedAt) => ({ userId: id, user: profile(id), joinedAt });
 
@@ -38,7 +31,7 @@ async function rows(id) {
 }
 
 test('a call is rung, answered, joined and ended, and everybody knows', async () => {
-  const [alice, bob, carol] = await members('talk', 'alice', 'bob', 'carol');
+  const [alice, bob, carol] = await stack.joined('talk', 'alice', 'bob', 'carol');
   const everybody = [alice, bob, carol];
   const told = async (event, call) => {
     for (const member of everybody) {
@@ -113,7 +106,7 @@ test('a call is rung, answered, joined and ended, and everybody knows', async ()
 });
 
 test('nobody answers, and the call is missed', async () => {
-  const [alice, bob] = await members('missed', 'alice', 'bob');
+  const [alice, bob] = await stack.joined('missed', 'alice', 'bob');
   const { call } = await alice.must('call:start', { conversationId: 'missed' });
   assert.equal(call.type, 'audio');
   for (const member of [alice, bob]) {
@@ -133,7 +126,7 @@ test('nobody answers, and the call is missed', async () => {
 });
 
 test('of two ends at once exactly one succeeds, and all are told of one', async () => {
-  const [alice, bob] = await members('twice', 'alice', 'bob');
+  const [alice, bob] = await stack.joined('twice', 'alice', 'bob');
   for (let round = 1; round <= 10; round += 1) {
     const { call } = await alice.must('call:start', { conversationId: 'twice' });
     const ends = await Promise.all([alice, bob].map((member) => member.command('call:end', { callId: call.id })));
@@ -147,7 +140,7 @@ test('of two ends at once exactly one succeeds, and all are told of one', async 
 });
 
 test('signals reach the sockets of those whom they are for, untouched', async () => {
-  const [alice, bob, carol] = await members('signals', 'alice', 'bob', 'carol');
+  const [alice, bob, carol] = await stack.joined('signals', 'alice', 'bob', 'carol');
   const phone = await stack.member('bob', { url: stack.gatewayUrl(0) });
   const { call } = await alice.must('call:start', { conversationId: 'signals' });
   const offer = { type: 'offer', sdp: 'v=0\r\no=- 46117 2 IN IP4 127.0.0.1\r\n', nested: [null, 1.5, { ü: '"' }] };
@@ -175,7 +168,7 @@ test('signals reach the sockets of those whom they are for, untouched', async ()
 });
 
 test('foreign, unknown and malformed calls are refused with a code, by socket and by REST', async () => {
-  const [alice] = await members('refused', 'alice', 'bob');
+  const [alice] = await stack.joined('refused', 'alice', 'bob');
   await stack.conversation('theirs', 'bob', 'carol');
   const bob = await stack.member('bob');
   const { call: foreign } = await bob.must('call:start', { conversationId: 'theirs' });

@@ -12,13 +12,6 @@ before(async () => {
 });
 after(() => stack?.stop());
 
-async function members(conversation, ...users) {
-  await stack.conversation(conversation, ...users);
-  const joined = await Promise.all(users.map((user, index) => stack.member(user, { url: stack.gatewayUrl(index % 2) })));
-  for (const member of joined) await member.join(conversation);
-  return joined;
-}
-
 /** A message as it is read, when nobody reacted to it. */
 const read = (message) => ({ ...message, reactions: [] });
 const row = async (conversation) => (await stack.database.messages(conversation))[0];
@@ -28,7 +21,7 @@ const stored = (conversation, fits) => until('the row is as it should be', async
 });
 
 test('an edit is seen by the others, in history and in Postgres', async () => {
-  const [alice, bob] = await members('edited', 'alice', 'bob');
+  const [alice, bob] = await stack.joined('edited', 'alice', 'bob');
   const sent = await alice.say('edited', 'helo');
   const { message } = await alice.must('message:edit', { messageId: sent.id, content: 'hello' });
   assert.equal(message.content, 'hello');
@@ -46,7 +39,7 @@ test('an edit is seen by the others, in history and in Postgres', async () => {
 });
 
 test('only the sender edits; the sender and moderators delete', async () => {
-  const [alice, bob] = await members('owned', 'alice', 'bob', 'mod');
+  const [alice, bob] = await stack.joined('owned', 'alice', 'bob', 'mod');
   const mod = await stack.member('mod', { claims: { role: 'moderator' } });
   const sent = await alice.say('owned', 'mine');
   const refused = async (member, event, payload) => (await member.command(event, payload)).error.code;
@@ -59,7 +52,7 @@ test('only the sender edits; the sender and moderators delete', async () => {
 });
 
 test('what was taken back keeps its place and is gone for good', async () => {
-  const [alice, bob] = await members('gone', 'alice', 'bob');
+  const [alice, bob] = await stack.joined('gone', 'alice', 'bob');
   const sent = await alice.say('gone', 'secret', { metadata: { key: 'secret' }, clientId: 'g-1' });
   await alice.say('gone', 'after');
   const { message } = await alice.must('message:delete', { messageId: sent.id });
@@ -78,7 +71,7 @@ test('what was taken back keeps its place and is gone for good', async () => {
 });
 
 test('of an edit against a delete one wins, and everybody agrees which', async () => {
-  const [alice, bob] = await members('raced', 'alice', 'bob');
+  const [alice, bob] = await stack.joined('raced', 'alice', 'bob');
   const elsewhere = await stack.member('alice', { url: stack.gatewayUrl(1) });
   for (let round = 0; round < 20; round += 1) {
     const sent = await alice.say('raced', `round ${round}`);
@@ -96,7 +89,7 @@ test('of an edit against a delete one wins, and everybody agrees which', async (
 });
 
 test('foreign, unknown and malformed messages are refused with a code', async () => {
-  const [alice] = await members('refused', 'alice', 'bob');
+  const [alice] = await stack.joined('refused', 'alice', 'bob');
   await stack.conversation('elsewhere', 'bob', 'carol');
   const bob = await stack.member('bob');
   const foreign = await bob.say('elsewhere', 'not for alice');
@@ -120,7 +113,7 @@ test('foreign, unknown and malformed messages are refused with a code', async ()
 });
 
 test('a backend edits and deletes for a user, with the same results', async () => {
-  const [alice, bob] = await members('backend', 'alice', 'bob');
+  const [alice, bob] = await stack.joined('backend', 'alice', 'bob');
   const rest = stack.rest('alice', stack.gatewayUrl(1));
   const sent = await alice.say('backend', 'draft');
   const edited = await rest.expect(200, 'PATCH', `/v1/messages/${sent.id}`, { content: 'final' });

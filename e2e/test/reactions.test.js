@@ -15,13 +15,6 @@ before(async () => {
 });
 after(() => stack?.stop());
 
-async function members(conversation, ...users) {
-  await stack.conversation(conversation, ...users);
-  const joined = await Promise.all(users.map((user, index) => stack.member(user, { url: stack.gatewayUrl(index % 2) })));
-  for (const member of joined) await member.join(conversation);
-  return joined;
-}
-
 const reactor = (id) => ({ id, name: id[0].toUpperCase() + id.slice(1) });
 const reaction = (emoji, ...users) => ({ emoji, count: users.length, users: users.map(reactor) });
 const stored = (messageId, fits) => until('the rows are as they should be', async () => {
@@ -30,7 +23,7 @@ const stored = (messageId, fits) => until('the rows are as they should be', asyn
 });
 
 test('a toggle is answered, told to the others and stored', async () => {
-  const [alice, bob] = await members('toggled', 'alice', 'bob');
+  const [alice, bob] = await stack.joined('toggled', 'alice', 'bob');
   const { id: messageId, seq } = await alice.say('toggled', 'lunch?');
   const answer = await bob.must('reaction:toggle', { messageId, emoji: '👍' });
   const reactions = [reaction('👍', 'bob')];
@@ -54,7 +47,7 @@ test('a toggle is answered, told to the others and stored', async () => {
 });
 
 test('everybody who reads a message reads the reactions to it', async () => {
-  const [alice, bob, carol] = await members('read', 'alice', 'bob', 'carol');
+  const [alice, bob, carol] = await stack.joined('read', 'alice', 'bob', 'carol');
   const { id: messageId } = await alice.say('read', 'hello');
   await bob.must('reaction:add', { messageId, emoji: '❤️' });
   await carol.must('reaction:add', { messageId, emoji: ':wave:' });
@@ -75,7 +68,7 @@ test('everybody who reads a message reads the reactions to it', async () => {
 
 test('many who react at once all count, whichever gateway they are at', async () => {
   const users = Array.from({ length: 20 }, (_, index) => `user${index}`);
-  const joined = await members('crowd', ...users);
+  const joined = await stack.joined('crowd', ...users);
   const { id: messageId } = await joined[0].say('crowd', 'now');
   await Promise.all(joined.flatMap((member, index) => [
     member.must('reaction:toggle', { messageId, emoji: index % 2 ? 'odd' : 'even' }),
@@ -93,7 +86,7 @@ test('many who react at once all count, whichever gateway they are at', async ()
 });
 
 test('a message that was taken back has no reactions and gets none', async () => {
-  const [alice, bob] = await members('taken', 'alice', 'bob');
+  const [alice, bob] = await stack.joined('taken', 'alice', 'bob');
   const { id: messageId } = await alice.say('taken', 'oops');
   await bob.must('reaction:toggle', { messageId, emoji: 'a' });
   await alice.must('message:delete', { messageId });
@@ -104,7 +97,7 @@ test('a message that was taken back has no reactions and gets none', async () =>
 });
 
 test('a backend reacts for a user, with the same results', async () => {
-  const [alice, bob] = await members('backend', 'alice', 'bob');
+  const [alice, bob] = await stack.joined('backend', 'alice', 'bob');
   const { id: messageId } = await alice.say('backend', 'hello');
   const rest = stack.rest('bob', stack.gatewayUrl(1));
   const path = `/v1/messages/${messageId}/reactions`;
@@ -119,7 +112,7 @@ test('a backend reacts for a user, with the same results', async () => {
 });
 
 test('what does not fit is refused with one code by socket and by request', async () => {
-  const [alice, bob] = await members('refused', 'alice', 'bob');
+  const [alice, bob] = await stack.joined('refused', 'alice', 'bob');
   await stack.conversation('elsewhere', 'carol');
   const carol = await stack.member('carol');
   const { id: messageId } = await alice.say('refused', 'hello');
@@ -147,7 +140,7 @@ test('what does not fit is refused with one code by socket and by request', asyn
 });
 
 test('reactions survive a restart of Redis, and toggles after it know them', async () => {
-  const [alice, bob] = await members('restarted', 'alice', 'bob');
+  const [alice, bob] = await stack.joined('restarted', 'alice', 'bob');
   const { id: messageId } = await alice.say('restarted', 'hello');
   await bob.must('reaction:toggle', { messageId, emoji: 'a' });
   await stack.redis.program.stop('SIGKILL');

@@ -12,14 +12,6 @@ before(async () => {
 });
 after(() => stack?.stop());
 
-async function members(conversation) {
-  await stack.conversation(conversation, 'alice', 'bob');
-  const alice = await stack.member('alice', { url: stack.gatewayUrl(0) });
-  const bob = await stack.member('bob', { url: stack.gatewayUrl(1) });
-  for (const member of [alice, bob]) await member.join(conversation);
-  return [alice, bob];
-}
-
 const cursors = async (conversation) => {
   const rows = await stack.database.rows(
     'SELECT delivered_seq, read_seq FROM participants WHERE conversation_id = $1 AND user_id = $2', conversation, 'bob',
@@ -32,7 +24,7 @@ const become = (conversation, delivered, readTo) => until('the cursors are store
 });
 
 test('cursors go forward, by socket and by request, and everybody is told', async () => {
-  const [alice, bob] = await members('cursors');
+  const [alice, bob] = await stack.joined('cursors', 'alice', 'bob');
   const sent = [];
   for (let n = 1; n <= 4; n += 1) sent.push(await alice.say('cursors', `${n}`));
   await bob.must('receipt:delivered', { messageIds: [sent[2].id, sent[0].id] });
@@ -54,7 +46,7 @@ test('cursors go forward, by socket and by request, and everybody is told', asyn
 });
 
 test('typing by request is told like typing by socket', async () => {
-  const [alice] = await members('typed');
+  const [alice] = await stack.joined('typed', 'alice', 'bob');
   const rest = stack.rest('bob', stack.gatewayUrl(1));
   for (const state of ['started', 'stopped']) {
     assert.deepEqual(await rest.expect(200, 'POST', '/v1/conversations/typed/typing', { state }), {});
@@ -66,7 +58,7 @@ test('typing by request is told like typing by socket', async () => {
 });
 
 test('what is no receipt is refused alike', async () => {
-  const [alice, bob] = await members('no-receipts');
+  const [alice, bob] = await stack.joined('no-receipts', 'alice', 'bob');
   const { id } = await alice.say('no-receipts', 'x');
   await stack.conversation('not-bobs', 'alice');
   const foreign = (await alice.say('not-bobs', 'x')).id;

@@ -4,8 +4,8 @@
 //! a join, a replica) answers later and does not hold up the ones behind it.
 
 pub mod append;
-pub(crate) mod call;
 mod authenticate;
+pub(crate) mod call;
 mod change;
 mod conversation;
 mod conversation_list;

@@ -52,8 +52,8 @@ use crate::{
 use crowd::Lanes;
 use dispatch::{Task, Worker};
 pub(crate) use encoded::Encoded;
-use receive::Receivers;
 use here::Attendance;
+use receive::Receivers;
 
 /// How many tasks may wait for one dispatch worker.
 const QUEUE: usize = 16 * 1024;

@@ -3,8 +3,8 @@
 //! OpenAPI document that is made from the handlers.
 
 mod body;
-mod calls;
 mod caller;
+mod calls;
 mod conversation_list;
 mod conversations;
 mod docs_page;

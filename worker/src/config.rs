@@ -49,7 +49,7 @@ impl Settings {
             NotificationsSection::SETTINGS,
             ShutdownSection::SETTINGS,
         ])
-        .beside(&["auth", "gateway", "limits", "server", "socket"])
+        .beside(&["auth", "gateway", "limits", "server", "socket", "uploads"])
     }
 
     /// Reads and checks the configuration.

@@ -110,7 +110,11 @@ impl World {
             origin: None,
             acl: None,
             once: Once { key, keep: KEEP, mark: id.to_string() },
-            object: Some(Object { id: id.into(), expected: None, fields: vec![("sender", user.as_str().to_owned())] }),
+            object: Some(Object {
+                id: id.into(),
+                expected: None,
+                fields: vec![("sender", user.as_str().to_owned())],
+            }),
         }
     }
 

@@ -116,7 +116,10 @@ impl History {
         let mut named = pages.into_iter().flatten();
         let page = named.next().unwrap_or(Page::Newest);
         if named.next().is_some() {
-            return Err(Rejection::invalid("before", "and after, around, page and cursor exclude each other"));
+            return Err(Rejection::invalid(
+                "before",
+                "and after, around, page and cursor exclude each other",
+            ));
         }
         if page == Page::Numbered(0) {
             return Err(Rejection::invalid("page", "is counted from 1"));

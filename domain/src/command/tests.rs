@@ -1,8 +1,8 @@
 use serde_json::json;
 
 use super::*;
-use crate::version::Seq;
 use crate::rejection::Code;
+use crate::version::Seq;
 
 fn parse(name: CommandName, fields: Value) -> Result<Command, Rejection> {
     let Value::Object(fields) = fields else { panic!("fields are an object") };

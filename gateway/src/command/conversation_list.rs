@@ -63,7 +63,8 @@ async fn read(app: &App, actor: &Actor, list: ListConversations) -> Result<Value
         let fresh = fresh.get(&listed.conversation.id)?;
         Some(fresh.view(joined, listed))
     };
-    Ok(reply::conversations(listed.into_iter().filter_map(view).collect(), next))
+    let listed: Vec<Value> = listed.into_iter().filter_map(view).collect();
+    Ok(reply::conversations(&listed, next.as_deref()))
 }
 
 /// A user has a list of his own; a backend reads anybody's.

@@ -30,5 +30,5 @@ async fn read(app: &App, actor: &Actor, id: MessageId) -> Result<Value, Rejectio
         tokio::try_join!(react::of_messages(app, &ids, &logged), status::of(app, &message.conversation))?;
     let none = Reactions::default();
     let reactions = reactions.get(&id).unwrap_or(&none);
-    Ok(reply::found(reply::stored(&message, reactions, statuses.of(&message))))
+    Ok(reply::found(&reply::stored(&message, reactions, statuses.of(&message))))
 }

@@ -46,7 +46,7 @@ async fn read_page(app: &App, user: &UserId, mut page: NotificationPage) -> Resu
     let has_more = found.len() > limit;
     found.truncate(limit);
     let next = found.last().filter(|_| has_more).map(next_cursor);
-    Ok(reply::notifications(&found, unread, next))
+    Ok(reply::notifications(&found, unread, next.as_deref()))
 }
 
 fn next_cursor(last: &Notification) -> String {

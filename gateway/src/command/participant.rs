@@ -72,7 +72,8 @@ async fn page(app: &App, actor: &Actor, list: ListParticipants) -> Result<Value,
     found.truncate(limit);
     let last = found.last().filter(|_| more);
     let next = last.map(|last| Cursor::encode(&last.participant.id));
-    Ok(reply::participants(found.iter().map(view).collect(), next))
+    let found: Vec<Value> = found.iter().map(view).collect();
+    Ok(reply::participants(&found, next.as_deref()))
 }
 
 /// A conversation in which nobody takes part may be none.

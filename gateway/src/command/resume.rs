@@ -26,7 +26,7 @@ pub(super) async fn apply(app: &App, actor: &Actor, resume: Resume, answer: Answ
     };
     let count = resume.conversations.len();
     if count == 0 {
-        return answer(Ok(reply::resumed_all(Vec::new())));
+        return answer(Ok(reply::resumed_all(&[])));
     }
     let gathered = Gathered { outcomes: vec![None; count], missing: count, answer: Some(answer) };
     let gathered = Arc::new(Mutex::new(gathered));
@@ -60,7 +60,7 @@ impl Gathered {
         if self.missing > 0 {
             return None;
         }
-        let outcomes = std::mem::take(&mut self.outcomes).into_iter().flatten().collect();
-        Some((self.answer.take()?, reply::resumed_all(outcomes)))
+        let outcomes: Vec<Value> = std::mem::take(&mut self.outcomes).into_iter().flatten().collect();
+        Some((self.answer.take()?, reply::resumed_all(&outcomes)))
     }
 }

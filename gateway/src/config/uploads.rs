@@ -113,10 +113,14 @@ fn store(raw: &Raw) -> Result<Url, Problem> {
 fn media_type(raw: &Raw) -> Result<String, Problem> {
     let text = parse::text(3..=128)(raw)?.to_ascii_lowercase();
     let word = |part: &str| {
-        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
+        !part.is_empty()
+            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte))
     };
     match text.split_once('/') {
         Some((kind, rest)) if word(kind) && (rest == "*" || word(rest)) => Ok(text),
-        _ => Err(Problem::new("is no media type").hint("write one like image/png, or image/* for all of a kind")),
+        _ => {
+            Err(Problem::new("is no media type")
+                .hint("write one like image/png, or image/* for all of a kind"))
+        }
     }
 }

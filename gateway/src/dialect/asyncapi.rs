@@ -64,12 +64,12 @@ fn describe_inbound(rule: &Inbound, messages: &mut Map<String, Value>, operation
         return;
     };
     let (name, answer) = (word(event), format!("{}Answer", word(event)));
-    messages.insert(name.clone(), message(event, command.about(), arguments(rule, command)));
+    messages.insert(name.clone(), message(event, command.about(), &arguments(rule, command)));
     let reply = json!({"type": "object", "properties": {"ok": {"const": true}}, "required": ["ok"]});
-    let reply = extended(reply, schema(vocabulary::reply(command)));
+    let reply = extended(reply, &schema(vocabulary::reply(command)));
     messages.insert(
         answer.clone(),
-        message(event, "The acknowledgement of a command that was carried out.", reply),
+        message(event, "The acknowledgement of a command that was carried out.", &reply),
     );
     let operation = json!({
         "action": "receive",
@@ -123,7 +123,7 @@ fn describe_outbound(
     };
     let name = word(event);
     let payload = rule.payload.as_ref().map_or(json!({}), |payload| template(payload, on.shape()));
-    messages.insert(name.clone(), message(event, on.about(), payload));
+    messages.insert(name.clone(), message(event, on.about(), &payload));
     let operation = json!({
         "action": "send",
         "summary": on.about(),
@@ -143,13 +143,13 @@ fn describe_refusals(file: &File, messages: &mut Map<String, Value>, operations:
     if let Some(ack) = &file.failure.ack {
         let about = "The acknowledgement of a command that was refused.";
         let payload = template(ack, vocabulary::FAILURE);
-        messages.insert("refusedAnswer".to_owned(), message("(acknowledgement)", about, payload));
+        messages.insert("refusedAnswer".to_owned(), message("(acknowledgement)", about, &payload));
     }
     for emit in file.failure.emit.iter().flatten() {
         let Some((event, payload)) = emit.event.as_deref().zip(emit.payload.as_ref()) else { continue };
         let about = "A command without an acknowledgement was refused.";
         let name = word(event);
-        messages.insert(name.clone(), message(event, about, template(payload, vocabulary::FAILURE)));
+        messages.insert(name.clone(), message(event, about, &template(payload, vocabulary::FAILURE)));
         let operation = json!({
             "action": "send",
             "summary": about,
@@ -160,7 +160,7 @@ fn describe_refusals(file: &File, messages: &mut Map<String, Value>, operations:
     }
 }
 
-fn message(event: &str, about: &str, payload: Value) -> Value {
+fn message(event: &str, about: &str, payload: &Value) -> Value {
     json!({"name": event, "title": event, "summary": about, "payload": payload})
 }
 
@@ -212,7 +212,7 @@ fn schema(shape: Shape) -> Value {
 }
 
 /// An object's schema with the properties of another.
-fn extended(mut base: Value, more: Value) -> Value {
+fn extended(mut base: Value, more: &Value) -> Value {
     let more = more.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
     if let Some(properties) = base.get_mut("properties").and_then(Value::as_object_mut) {
         properties.extend(more);

@@ -131,8 +131,8 @@ fn receipts(envelope: &Envelope, cursor: &Cursor) -> impl Iterator<Item = Client
         });
         ClientEvent::new(name, fields).from(cursor.origin.as_ref())
     };
-    let delivered =
-        (cursor.delivered > cursor.read).then(|| told(EventName::ReceiptDelivered, cursor.delivered, cursor.delivered_message));
+    let delivered = (cursor.delivered > cursor.read)
+        .then(|| told(EventName::ReceiptDelivered, cursor.delivered, cursor.delivered_message));
     let read = (cursor.read > Seq(0)).then(|| told(EventName::ReceiptRead, cursor.read, cursor.read_message));
     delivered.into_iter().chain(read)
 }

@@ -105,7 +105,9 @@ fn shown(headers: &HeaderMap) -> Result<(&str, bool), Rejection> {
         Rejection::with(Code::TokenMissing, "Authorization is not of the form: Bearer <key or token>")
     })?;
     match key {
-        Some(key) if key != token => Err(Rejection::invalid("X-Api-Key", "and Authorization are different")),
+        Some(key) if key != token => {
+            Err(Rejection::with(Code::TokenInvalid, "X-Api-Key and Authorization are different"))
+        }
         key => Ok((token, key.is_some())),
     }
 }
@@ -183,10 +185,7 @@ mod tests {
         assert_eq!(called(&[key.clone(), (ACT_AS, "ann")]), Ok(Caller::Backend(Some(user("ann")))));
         let same = (header::AUTHORIZATION, &*format!("Bearer {KEY}"));
         assert_eq!(called(&[key.clone(), same]), Ok(Caller::Backend(None)));
-        assert_eq!(
-            called(&[key.clone(), (header::AUTHORIZATION, "Bearer token")]),
-            Err(Code::InvalidPayload)
-        );
+        assert_eq!(called(&[key.clone(), (header::AUTHORIZATION, "Bearer token")]), Err(Code::TokenInvalid));
         assert_eq!(called(&[key.clone(), key]), Err(Code::InvalidPayload));
         assert_eq!(called(&[(API_KEY, "token")]), Err(Code::TokenInvalid));
         let both = [(API_KEY, "token"), (header::AUTHORIZATION, "Bearer token")];

@@ -231,7 +231,7 @@ async fn read(
         _ => None,
     };
     let stored = app.uploads.read(&place, options).await?;
-    Ok(serve(&upload, &tag, wanted, stored))
+    Ok(serve(&upload, &tag, wanted.as_ref(), stored))
 }
 
 /// Remove a file
@@ -282,11 +282,11 @@ async fn found(app: &App, actor: &Actor, path: &UploadPath) -> Result<(Upload, S
 }
 
 /// The answer with a file or a part of it: nothing of it can run, wherever it is opened.
-fn serve(upload: &Upload, tag: &str, part: Option<Range<u64>>, stored: GetResult) -> Response {
+fn serve(upload: &Upload, tag: &str, part: Option<&Range<u64>>, stored: GetResult) -> Response {
     let disposition = if is_shown_inline(&upload.content_type) { "inline" } else { "attachment" };
     let encoded = url::form_urlencoded::byte_serialize(upload.name.as_bytes()).collect::<String>();
     let disposition = format!("{disposition}; filename*=UTF-8''{}", encoded.replace('+', "%20"));
-    let length = part.as_ref().map_or(upload.size, |part| part.end - part.start);
+    let length = part.map_or(upload.size, |part| part.end - part.start);
     let mut headers = HeaderMap::new();
     let mut set = |name, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -301,7 +301,7 @@ fn serve(upload: &Upload, tag: &str, part: Option<Range<u64>>, stored: GetResult
     set(header::CACHE_CONTROL, "private, max-age=86400, immutable");
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox");
-    if let Some(part) = &part {
+    if let Some(part) = part {
         let range = format!("bytes {}-{}/{}", part.start, part.end - 1, upload.size);
         set(header::CONTENT_RANGE, &range);
     }

@@ -24,8 +24,11 @@ pub enum OpenError {
     Store(#[from] object_store::Error),
 }
 
+/// A store, and where in it files are.
+pub(super) type Storage = (Arc<dyn ObjectStore>, Path);
+
 /// The store and the path in it under which files are; `None` when uploads are not configured.
-pub(super) fn open(config: &UploadsSection) -> Result<Option<(Arc<dyn ObjectStore>, Path)>, OpenError> {
+pub(super) fn open(config: &UploadsSection) -> Result<Option<Storage>, OpenError> {
     let Some(url) = &config.store else { return Ok(None) };
     if url.scheme() == "file" {
         let folder = url.to_file_path().map_err(|()| OpenError::NoFolder(url.to_string()))?;
@@ -38,8 +41,7 @@ pub(super) fn open(config: &UploadsSection) -> Result<Option<(Arc<dyn ObjectStor
     let bucket = bucket.ok_or_else(|| OpenError::NoBucket(url.to_string()))?;
     // The client of the store finds its cryptography here; a second installation changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let mut builder =
-        AmazonS3Builder::new().with_bucket_name(bucket).with_region(config.s3_region.as_str());
+    let mut builder = AmazonS3Builder::new().with_bucket_name(bucket).with_region(config.s3_region.as_str());
     if let Some(endpoint) = &config.s3_endpoint {
         builder = builder
             .with_endpoint(endpoint.as_str().trim_end_matches('/'))

@@ -107,11 +107,7 @@ async fn each_conversation_is_answered_for_itself() {
     let resumed = resume(&ann, positions).await;
     let told: Vec<(&Value, &Value)> = resumed.iter().map(|one| (&one["recovered"], &one["error"])).collect();
     let refused = json!("not_a_participant");
-    assert_eq!(told, [
-        (&json!(true), &Value::Null),
-        (&json!(false), &refused),
-        (&json!(false), &refused)
-    ]);
+    assert_eq!(told, [(&json!(true), &Value::Null), (&json!(false), &refused), (&json!(false), &refused)]);
     // A place that there never was: of another epoch, or beyond the newest event.
     for wrong in [json!({"epoch": 9, "offset": 1}), json!({"epoch": 1, "offset": head + 5})] {
         let resumed = resume(&Client::connect(&here, "ann").await, json!({"mine": wrong})).await;

@@ -32,7 +32,7 @@ pub fn resumed(conversation: &ConversationId, outcome: Result<(bool, Heads), &st
 }
 
 /// `session.resume`: `{conversations}`, each a [`resumed`].
-pub fn resumed_all(conversations: Vec<Value>) -> Value {
+pub fn resumed_all(conversations: &[Value]) -> Value {
     json!({"conversations": conversations})
 }
 
@@ -67,7 +67,7 @@ pub fn sent(message: &Message) -> Value {
 }
 
 /// `message.get`: `{message}`.
-pub fn found(message: Value) -> Value {
+pub fn found(message: &Value) -> Value {
     json!({"message": message})
 }
 
@@ -136,7 +136,7 @@ pub fn listed(
 }
 
 /// `conversation.list`: `{conversations, nextCursor}`, each a [`listed`].
-pub fn conversations(conversations: Vec<Value>, next: Option<String>) -> Value {
+pub fn conversations(conversations: &[Value], next: Option<&str>) -> Value {
     json!({"conversations": conversations, "nextCursor": next})
 }
 
@@ -159,7 +159,7 @@ pub fn participant(
 }
 
 /// `participant.list`: `{participants, nextCursor}`, each a [`participant`].
-pub fn participants(participants: Vec<Value>, next: Option<String>) -> Value {
+pub fn participants(participants: &[Value], next: Option<&str>) -> Value {
     json!({"participants": participants, "nextCursor": next})
 }
 
@@ -179,7 +179,7 @@ pub fn call(call: &Call) -> Value {
 }
 
 /// `notification.list`: `{notifications, unreadCount, nextCursor}`.
-pub fn notifications(notifications: &[Notification], unread: u64, next: Option<String>) -> Value {
+pub fn notifications(notifications: &[Notification], unread: u64, next: Option<&str>) -> Value {
     let notifications: Vec<Value> = notifications.iter().map(Notification::view).collect();
     json!({"notifications": notifications, "unreadCount": unread, "nextCursor": next})
 }

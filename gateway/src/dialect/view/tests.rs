@@ -101,7 +101,8 @@ fn whole() -> Conversation {
 fn call() -> Call {
     let body = CallBody::start(CallId::new(1, [0; 8], 0), CallType::default(), profile());
     let body = CallBody { status: CallStatus::Ended, ended_by: Some(profile().id), ..body };
-    let header = envelope(EventKind::CallEnded, Event::ConversationDeleted(DeletedConversation::default())).header;
+    let header =
+        envelope(EventKind::CallEnded, Event::ConversationDeleted(DeletedConversation::default())).header;
     Call::after(conversation(), &header, body)
 }
 
@@ -240,7 +241,7 @@ fn every_reply_has_the_fields_that_templates_can_name() {
         let view = match command {
             CommandName::SessionAuthenticate => reply::authenticated(Some(Timestamp(5))),
             CommandName::SessionResume => {
-                reply::resumed_all(vec![reply::resumed(&conversation(), Ok((true, heads)))])
+                reply::resumed_all(&[reply::resumed(&conversation(), Ok((true, heads)))])
             }
             CommandName::Echo => reply::echo(&json!([1])),
             CommandName::Ping => reply::ping(Timestamp(5)),
@@ -250,12 +251,12 @@ fn every_reply_has_the_fields_that_templates_can_name() {
             CommandName::ConversationCreate => reply::created(&whole(), true),
             CommandName::ConversationList => {
                 let one = reply::listed(&whole(), &ParticipantRole::default(), Some(&message()), 1, 2);
-                reply::conversations(vec![one], None)
+                reply::conversations(&[one], None)
             }
             CommandName::ParticipantList => {
                 let role = ParticipantRole::default();
                 let one = reply::participant(&profile(), &role, Some(Timestamp(5)), 3, 2);
-                reply::participants(vec![one], None)
+                reply::participants(&[one], None)
             }
             CommandName::ParticipantAdd => {
                 reply::added(&conversation(), &profile(), &ParticipantRole::default(), true)
@@ -263,7 +264,7 @@ fn every_reply_has_the_fields_that_templates_can_name() {
             CommandName::MessageSend | CommandName::MessageEdit | CommandName::MessageDelete => {
                 reply::sent(&message())
             }
-            CommandName::MessageGet => reply::found(reply::stored(&message(), &reactions(), "read")),
+            CommandName::MessageGet => reply::found(&reply::stored(&message(), &reactions(), "read")),
             CommandName::MessageHistory => reply::history(HistoryReply {
                 messages: vec![reply::stored(&message(), &reactions(), "sent")],
                 ..HistoryReply::default()
@@ -303,11 +304,8 @@ fn every_reply_has_the_fields_that_templates_can_name() {
 #[test]
 fn a_cursor_is_told_once_for_what_was_read_and_once_for_what_was_only_delivered() {
     let places = |delivered, read| {
-        let cursor = Cursor {
-            delivered: Seq(delivered),
-            read: Seq(read),
-            ..Cursor::start(UserId::new("u").unwrap())
-        };
+        let cursor =
+            Cursor { delivered: Seq(delivered), read: Seq(read), ..Cursor::start(UserId::new("u").unwrap()) };
         let events = told(&envelope(EventKind::Receipts, Event::Receipts(vec![cursor])));
         events
             .into_iter()
@@ -323,11 +321,8 @@ fn a_cursor_is_told_once_for_what_was_read_and_once_for_what_was_only_delivered(
 #[test]
 fn an_event_comes_from_its_connection_and_a_receipt_from_the_one_that_moved_the_cursor() {
     let session = |text: &str| SessionId::new(text);
-    let cursor = Cursor {
-        delivered: Seq(4),
-        origin: session("reader"),
-        ..Cursor::start(UserId::new("u").unwrap())
-    };
+    let cursor =
+        Cursor { delivered: Seq(4), origin: session("reader"), ..Cursor::start(UserId::new("u").unwrap()) };
     let origin = |event| {
         let mut envelope = envelope(EventKind::Receipts, event);
         envelope.header.origin = session("gateway");

@@ -151,11 +151,8 @@ pub(super) const CALL: &[Field] = &[
     field("epoch", Shape::Number),
 ];
 
-pub(super) const CALL_PARTICIPANT: &[Field] = &[
-    field("userId", Shape::User),
-    field("user", Shape::Object(PROFILE)),
-    field("joinedAt", Shape::Time),
-];
+pub(super) const CALL_PARTICIPANT: &[Field] =
+    &[field("userId", Shape::User), field("user", Shape::Object(PROFILE)), field("joinedAt", Shape::Time)];
 
 pub(super) const CALL_SIGNAL: &[Field] = &[
     field("callId", Shape::Text),
@@ -190,11 +187,8 @@ pub(super) const UPLOAD: &[Field] = &[
     field("createdAt", Shape::Time),
 ];
 
-pub(super) const UPLOAD_PROGRESS: &[Field] = &[
-    field("uploadId", Shape::Text),
-    field("received", Shape::Number),
-    field("total", Shape::Number),
-];
+pub(super) const UPLOAD_PROGRESS: &[Field] =
+    &[field("uploadId", Shape::Text), field("received", Shape::Number), field("total", Shape::Number)];
 
 pub(super) const RECEIPT: &[Field] = &[
     field("conversationId", Shape::Conversation),

@@ -157,10 +157,8 @@ const CONVERSATIONS: &[Field] = &[
     field("nextCursor", Shape::Text),
 ];
 
-const PARTICIPANTS: &[Field] = &[
-    field("participants", Shape::List(&Shape::Object(PARTICIPANT))),
-    field("nextCursor", Shape::Text),
-];
+const PARTICIPANTS: &[Field] =
+    &[field("participants", Shape::List(&Shape::Object(PARTICIPANT))), field("nextCursor", Shape::Text)];
 
 const ADDED: &[Field] = &[
     field("conversationId", Shape::Conversation),
