@@ -3,6 +3,7 @@
 #   PARLANCE_PORT=8090   another port for the stack's front door
 #   PROFILE=release      optimised binaries for run and up
 #   TEST=name            only the tests whose name holds this (test-rust, test-e2e)
+#   E2E=name             only this file of the end-to-end tests
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -49,6 +50,12 @@ bench: ## What a delivery costs, with the lane and without it; takes minutes and
 	@$(LOCAL)/install.sh linker redis postgres
 	@$(LOCAL)/with-databases.sh $(CARGO) bench --locked -p parlance-gateway --bench delivery
 
+.PHONY: api-fuzz
+api-fuzz: ## Many requests to the REST API, made from its document; takes many minutes
+	@$(LOCAL)/install.sh linker redis postgres nginx node python
+	@PARLANCE_API_EXAMPLES=$${PARLANCE_API_EXAMPLES:-300} $(LOCAL)/with-databases.sh \
+	  $(MAKE) --no-print-directory e2e-tests E2E=schemathesis
+
 .PHONY: check
 check: check-linker check-format check-lints check-docs check-dependencies check-scripts ## Formatting, lints, documentation, dependencies, scripts
 
@@ -85,7 +92,7 @@ rust-tests:
 
 e2e-tests: e2e/node_modules/.package-lock.json e2e/.venv/installed
 	$(CARGO) build --locked -p parlance-gateway -p parlance-worker
-	cd e2e && node --test --test-reporter=spec --test-concurrency=1 $(if $(TEST),--test-name-pattern='$(TEST)') test/*.test.js
+	cd e2e && node --test --test-reporter=spec --test-concurrency=1 $(if $(TEST),--test-name-pattern='$(TEST)') test/$(or $(E2E),*).test.js
 
 e2e/node_modules/.package-lock.json: e2e/package.json e2e/package-lock.json
 	cd e2e && npm ci --no-audit --no-fund

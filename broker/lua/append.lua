@@ -33,11 +33,14 @@ local state, missing = load_state(KEYS[1], KEYS[2], parse_floors(ARGV[15]))
 if not state then
   return { missing }
 end
+-- What was read before Redis was known to have gone back may be of before as well.
+local verified = ARGV[15] == ''
+if ARGV[16] ~= '' and not verified then
+  return { 'stale' }
+end
 if ARGV[7] ~= '' and ARGV[7] ~= state.acl then
   return { 'reauthorize', state.acl }
 end
--- What was read before Redis was known to have gone back may be of before as well.
-local verified = ARGV[15] == ''
 local epoch, rev = int(state.epoch), int(state.rev + 1)
 local body, mark = ARGV[4], ARGV[10]
 
@@ -51,15 +54,27 @@ end
 -- An object that Redis has no longer, or only an older state of, is in Postgres, where the caller read it.
 if ARGV[16] ~= '' then
   local held = redis.call('HGET', KEYS[8], 'state')
-  if not verified or (held and held ~= ARGV[16] and is_newer(held, ARGV[16])) then
+  if held and held ~= ARGV[16] and is_newer(held, ARGV[16]) then
+    return { 'stale' }
+  end
+  -- What went with its conversation does not change any more; to read it anew tells.
+  local deleted = redis.call('HGET', KEYS[1], 'deleted')
+  if deleted and not is_newer(ARGV[16], deleted) then
     return { 'stale' }
   end
 end
 
 local reactions, object_is_there
 if ARGV[17] ~= '' then
-  local object = redis.call('HMGET', KEYS[8], 'conv', 'deleted', 'reactions')
-  if object[2] then
+  local object = redis.call('HMGET', KEYS[8], 'conv', 'deleted', 'reactions', 'seq')
+  local place = tonumber(object[4] or nil)
+  for i = 23, #ARGV, 2 do
+    if ARGV[i] == 'seq' then
+      place = place or tonumber(ARGV[i + 1])
+    end
+  end
+  local deleted_seq = tonumber(redis.call('HGET', KEYS[1], 'deleted_seq') or 0)
+  if object[2] or (place and place <= deleted_seq) then
     return { 'gone' }
   end
   object_is_there = object[1]
@@ -132,7 +147,7 @@ end
 
 redis.call('HSET', KEYS[1], 'seq', int(state.seq), 'rev', rev, 'acl', state.acl, 'log_bytes', int(state.log_bytes))
 if ARGV[1] == 'conversation.deleted' then
-  redis.call('HSET', KEYS[1], 'deleted_seq', int(state.seq))
+  redis.call('HSET', KEYS[1], 'deleted', epoch .. ':' .. rev, 'deleted_seq', int(state.seq))
 end
 redis.call('PERSIST', KEYS[1])
 redis.call('PERSIST', KEYS[2])

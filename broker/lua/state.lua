@@ -3,8 +3,9 @@
 --
 -- The hash: epoch, seq, rev (decimal integers), epoch_starts ("<epoch>:<rev>" of the last epochs, oldest first: up to
 -- which rev of the epoch before what was seen is still true), acl ("<epoch>:<rev>" of what last changed who may
--- do what), replid (the replication id of the Redis that gave the newest number), log_bytes, deleted_seq (only when the
--- conversation was deleted: the newest message then; Postgres has none of them any more when this hash has gone).
+-- do what), replid (the replication id of the Redis that gave the newest number), log_bytes, deleted and deleted_seq
+-- (only when the conversation was deleted: the version of that, and the newest message then; Postgres has none of what
+-- was there any more when this hash has gone).
 --
 -- Floors are what the caller knows the numbers to be at the least: from Postgres, and from what it has seen
 -- itself. They are read after a script answered `unknown` or `verify`.

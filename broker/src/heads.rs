@@ -30,6 +30,16 @@ pub struct State {
     pub acl: Acl,
 }
 
+/// What decides whether a state of something in a conversation still counts. The default is that of a conversation that
+/// Redis does not know.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// The epoch now. What Redis knows of an older one may be behind Postgres.
+    pub epoch: u64,
+    /// The event with which the conversation was last deleted, with everything in it until then; zeros when it never was.
+    pub deleted: Version,
+}
+
 impl State {
     /// Up to which rev of the epoch before `epoch` what was seen is still true; `None` when that is not remembered.
     pub fn epoch_start(&self, epoch: u64) -> Option<u64> {
@@ -59,6 +69,19 @@ impl Broker {
     pub async fn deleted_seq(&self, id: &ConversationId) -> Result<Seq, BrokerError> {
         let seq: Option<u64> = self.client().hget(self.keys().state(id), "deleted_seq").await?;
         Ok(Seq(seq.unwrap_or(0)))
+    }
+
+    /// What decides whether states still count.
+    ///
+    /// # Errors
+    /// When Redis is away.
+    pub async fn standing(&self, id: &ConversationId) -> Result<Standing, BrokerError> {
+        let key = self.keys().state(id);
+        let (epoch, deleted): (Option<u64>, Option<String>) =
+            self.client().hmget(key, vec!["epoch", "deleted"]).await?;
+        let malformed = |text: &String| BrokerError::Unexpected(format!("{text:?} in a state hash"));
+        let deleted = deleted.map(|text| parse_version(&text).ok_or_else(|| malformed(&text))).transpose()?;
+        Ok(Standing { epoch: epoch.unwrap_or(0), deleted: deleted.unwrap_or_default() })
     }
 
     /// The state of a conversation that Redis does not know, made from what is known elsewhere.

@@ -2,7 +2,7 @@
 //!
 //! | key | type | lives |
 //! |---|---|---|
-//! | `{tag}:conv:<id>` | hash: `epoch epoch_starts seq rev acl replid log_bytes` | 30 days after all of it is persisted |
+//! | `{tag}:conv:<id>` | hash: `epoch epoch_starts seq rev acl replid log_bytes`, and `deleted deleted_seq` | 30 days after all of it is persisted |
 //! | `{tag}:log:<id>` | stream: the newest durable events, ids `<rev>-0` | 1 h after all of it is persisted |
 //! | `{tag}:ingest` | stream, group `persist`: what the worker has to write | the worker deletes entries |
 //! | `{tag}:ingest-size` | hash: `entries bytes` | as the stream |

@@ -96,7 +96,7 @@ impl Attachments {
     /// Checks what a client wrote.
     ///
     /// # Errors
-    /// [`Code::InvalidPayload`] when there are too many, too large, or one is no storable object.
+    /// [`Code::InvalidPayload`] when there are too many, too large or too deep, or one is no storable object.
     pub fn new(items: Vec<Value>) -> Result<Self, Rejection> {
         if items.len() > MAX_ATTACHMENTS {
             return Err(Rejection::invalid("attachments", "are more than 20"));
@@ -128,13 +128,21 @@ impl Metadata {
     /// Checks what a client wrote.
     ///
     /// # Errors
-    /// [`Code::InvalidPayload`] when it is larger than [`MAX_EXTRA_BYTES`] or not storable.
+    /// [`Code::InvalidPayload`] when it is larger than [`MAX_EXTRA_BYTES`], too deep, or not storable.
     pub fn new(fields: Map<String, Value>) -> Result<Self, Rejection> {
+        Self::of("metadata", fields)
+    }
+
+    /// The same where clients call it `name`.
+    ///
+    /// # Errors
+    /// As [`Metadata::new`].
+    pub fn of(name: &str, fields: Map<String, Value>) -> Result<Self, Rejection> {
         let value = Value::Object(fields);
         if !storable::is_json(&value) {
-            return Err(Rejection::invalid("metadata", "has a null character"));
+            return Err(Rejection::invalid(name, "has a null character"));
         }
-        bounded("metadata", &value)?;
+        bounded(name, &value)?;
         match value {
             Value::Object(fields) => Ok(Self(fields)),
             _ => Ok(Self::default()),
@@ -155,6 +163,9 @@ impl Metadata {
 fn bounded(field: &str, value: &Value) -> Result<(), Rejection> {
     if value.to_string().len() > MAX_EXTRA_BYTES {
         return Err(Rejection::invalid(field, "takes more than 16 KiB"));
+    }
+    if !storable::is_within(storable::MAX_LEVELS, value) {
+        return Err(Rejection::invalid(field, "has more than 64 levels"));
     }
     Ok(())
 }
@@ -349,5 +360,11 @@ mod tests {
         let of = |bytes: usize| Metadata::new(Map::from_iter([("a".to_owned(), json!("x".repeat(bytes)))]));
         assert!(of(1000).is_ok());
         assert!(of(MAX_EXTRA_BYTES).is_err());
+        let large = Map::from_iter([("a".to_owned(), json!("x".repeat(MAX_EXTRA_BYTES)))]);
+        let null = Map::from_iter([("a".to_owned(), json!("\0"))]);
+        for fields in [large, null] {
+            let refused = Metadata::of("data", fields).unwrap_err();
+            assert!(refused.message.starts_with("data "), "{refused:?}");
+        }
     }
 }

@@ -85,6 +85,7 @@ test('a call is rung, answered, joined and ended, and everybody knows', async ()
     offset: offset + 3,
   });
   await told('call:ended', ended);
+  assert.deepEqual((await carol.must('call:get', { callId: id })).call, ended);
 
   const stored = await until('the rows are as they should be', async () => {
     const found = await rows(id);

@@ -58,7 +58,7 @@ test('the clients of a killed gateway reconnect to the other one and catch up by
   for (const member of members) {
     await until(`${member.user} has all ${sent.length}`, () => has.get(member).length >= sent.length);
     const messages = has.get(member).sort((a, b) => a.seq - b.seq);
-    assert.deepEqual(messages, sent);
+    assert.deepEqual(messages.map(({ id, content }) => ({ id, content })), sent.map(({ id, content }) => ({ id, content })));
     assert.deepEqual(member.disconnects, ['transport close'], 'the client reconnects by itself');
   }
   assert.deepEqual([alice.connects, alice.disconnects], [1, []], 'nobody else notices');

@@ -181,3 +181,22 @@ test('progress is told at most four times a second', async () => {
   assert.deepEqual(told.map(({ received }) => received), told.map(({ received }) => received).sort((a, b) => a - b));
   assert.deepEqual([told[0].total, told.at(-1).received], [null, 400_000]);
 });
+
+test('one user does not take the places of all others', async () => {
+  const { port } = stack.gateways[0];
+  const headers = { ...bearer('alice'), 'content-type': 'multipart/form-data; boundary=x', 'transfer-encoding': 'chunked' };
+  const alice = await stack.member('alice');
+  const open = Array.from({ length: 8 }, () => {
+    const sending = request({ host: '127.0.0.1', port, method: 'POST', path: '/v1/uploads', headers });
+    sending.on('error', () => {});
+    sending.write('--x\r\ncontent-disposition: form-data; name="file"; filename="a.png"\r\n\r\n');
+    sending.write(PNG);
+    return sending;
+  });
+  await until('all are on their way', () => new Set(alice.events('upload:progress').map(({ uploadId }) => uploadId)).size === 8);
+  const refused = await upload('alice', Buffer.from('a text'));
+  assert.deepEqual([refused.status, refused.body.code], [503, 'overloaded']);
+  assert.equal((await upload('bob', PNG)).status, 201);
+  open.forEach((sending) => sending.destroy());
+  await until('the places are free again', async () => (await upload('alice', PNG)).status === 201);
+});

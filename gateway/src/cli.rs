@@ -12,6 +12,7 @@ mod mint_token;
 mod openapi;
 mod print_config;
 mod run;
+mod vocabulary;
 
 use std::{
     ffi::OsString,
@@ -57,6 +58,8 @@ enum Verb {
     Openapi,
     /// Print the description of the native socket protocol (AsyncAPI 3)
     Asyncapi,
+    /// Print the words that dialect files can use (Markdown)
+    Vocabulary,
     /// Print a token for trying things out, signed with the configured secret
     MintToken(mint_token::Options),
     /// Ask the gateway with this configuration whether it is ready
@@ -78,6 +81,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, environment: Environm
         Verb::PrintConfig(options) if options.reference => print_config::print_reference(),
         Verb::Openapi => openapi::print(),
         Verb::Asyncapi => asyncapi::print(),
+        Verb::Vocabulary => vocabulary::print(),
         verb => Sources::load(cli.config.as_deref(), environment)
             .map_err(Failure::usage)
             .and_then(|sources| with_configuration(verb, &sources)),
@@ -96,6 +100,7 @@ fn with_configuration(verb: Verb, sources: &Sources) -> Result<ExitCode, Failure
         Verb::CheckDialect(options) => check_dialect::check(&options),
         Verb::Openapi => openapi::print(),
         Verb::Asyncapi => asyncapi::print(),
+        Verb::Vocabulary => vocabulary::print(),
         Verb::MintToken(options) => mint_token::mint(&options, sources),
         Verb::Healthcheck => healthcheck::check(sources),
     }

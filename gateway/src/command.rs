@@ -73,7 +73,7 @@ impl Actor {
 
     /// A user's socket.
     pub fn socket(socket: &Arc<Session>) -> Self {
-        Self { profile: Some(socket.profile.clone()), socket: Some(socket.clone()), service: false }
+        Self { profile: Some(socket.profile()), socket: Some(socket.clone()), service: false }
     }
 
     /// The user.

@@ -21,6 +21,7 @@ mod encode;
 mod mistake;
 mod notation;
 mod path;
+pub mod reference;
 mod section;
 mod table;
 mod template;

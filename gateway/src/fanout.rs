@@ -21,7 +21,7 @@ use std::{
     hash::{DefaultHasher, Hash, Hasher},
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -37,7 +37,7 @@ use parlance_chassis::{lifecycle, readiness::Check};
 use parlance_domain::{
     id::{ConversationId, SessionId, UserId},
     rejection::{Code, Rejection},
-    version::{Heads, Version},
+    version::Heads,
 };
 use parlance_store::Store;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -54,6 +54,7 @@ use dispatch::{Task, Worker};
 pub(crate) use encoded::Encoded;
 use here::Attendance;
 use receive::Receivers;
+pub use resume::{Allowance, Place};
 
 /// How many tasks may wait for one dispatch worker.
 const QUEUE: usize = 16 * 1024;
@@ -73,6 +74,8 @@ pub struct Member {
     pub session: SessionId,
     /// Where its events go.
     pub socket: Arc<Session>,
+    /// Cleared when it leaves: what lanes still hold for it is not handed to it.
+    present: Arc<AtomicBool>,
 }
 
 impl Member {
@@ -83,6 +86,7 @@ impl Member {
             user: socket.user.clone(),
             session: socket.id.clone(),
             socket: socket.clone(),
+            present: Arc::new(AtomicBool::new(true)),
         }
     }
 }
@@ -93,8 +97,8 @@ pub struct Join {
     pub member: Member,
     /// What it was authorised under; `None` when nothing could change that.
     pub acl: Option<Acl>,
-    /// The last event that it has already; it gets what follows. `None`: only what comes from now on.
-    pub since: Option<Version>,
+    /// From where on it gets what it missed. `None`: only what comes from now on.
+    pub since: Option<Place>,
     /// What it is told.
     pub confirm: Confirm,
 }

@@ -25,6 +25,7 @@ mod receipts;
 #[expect(dead_code, reason = "these types are for the document alone")]
 mod schema;
 mod sessions;
+mod strict;
 mod typing;
 mod uploads;
 mod users;
@@ -63,6 +64,7 @@ pub fn router(app: App) -> Router {
     let once = middleware::from_fn_with_state(app.clone(), idempotency::once);
     Router::from(resources())
         .route_layer(once)
+        .route_layer(middleware::from_fn(strict::known_query))
         .route_layer(middleware::from_fn(etag::not_modified))
         .merge(docs_page::routes())
         .fallback(async || Problem::NO_SUCH_PATH)

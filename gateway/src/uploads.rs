@@ -4,7 +4,11 @@
 mod sniff;
 mod storage;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use object_store::{GetOptions, GetResult, ObjectStore, ObjectStoreExt, WriteMultipart, path::Path};
@@ -13,7 +17,10 @@ use parlance_domain::{
     upload::{Upload, UploadProgress},
     user_event::UserEvent,
 };
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 
 use crate::{app::App, config::UploadsSection};
 
@@ -24,6 +31,8 @@ pub use storage::OpenError;
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(250);
 /// Parts of a file on their way to the store at the same time.
 const PARTS_IN_FLIGHT: usize = 2;
+/// How many files of one user a gateway takes in at the same time.
+const MAX_A_USER: usize = 8;
 /// How many first bytes tell what a file is.
 const HEAD_BYTES: usize = 8 * 1024;
 /// How long the store may take to take or give a part.
@@ -38,6 +47,16 @@ pub struct Uploads {
     max_bytes: u64,
     types: Arc<[String]>,
     slots: Arc<Semaphore>,
+    /// How many files of each user are on their way.
+    by_user: Arc<Mutex<HashMap<UserId, usize>>>,
+}
+
+/// The place that a file takes while it is on its way.
+#[derive(Debug)]
+pub struct Slot {
+    user: UserId,
+    by_user: Arc<Mutex<HashMap<UserId, usize>>>,
+    _permit: OwnedSemaphorePermit,
 }
 
 /// Why a file was not taken in.
@@ -95,6 +114,7 @@ impl Uploads {
             max_bytes: config.max_bytes,
             types: config.types.clone().into(),
             slots: Arc::new(Semaphore::new(config.concurrent)),
+            by_user: Arc::default(),
         })
     }
 
@@ -103,13 +123,30 @@ impl Uploads {
         self.max_bytes
     }
 
+    /// A place for a file of this user; some are left to others.
+    ///
+    /// # Errors
+    /// When uploads are not configured, or too many are on their way.
+    pub fn slot(&self, user: &UserId) -> Result<Slot, UploadError> {
+        if self.store.is_none() {
+            return Err(UploadError::Off);
+        }
+        let permit = self.slots.clone().try_acquire_owned().map_err(|_| UploadError::TooMany)?;
+        let mut by_user = lock(&self.by_user);
+        let count = by_user.entry(user.clone()).or_default();
+        if *count >= MAX_A_USER {
+            return Err(UploadError::TooMany);
+        }
+        *count += 1;
+        Ok(Slot { user: user.clone(), by_user: self.by_user.clone(), _permit: permit })
+    }
+
     /// Begins to take a file in. When what this answers is dropped before it is finished, nothing stays.
     ///
     /// # Errors
-    /// When nothing can be taken in now.
-    pub fn begin(&self, app: &App, new: NewUpload) -> Result<Incoming, UploadError> {
+    /// When uploads are not configured.
+    pub fn begin(&self, app: &App, slot: Slot, new: NewUpload) -> Result<Incoming, UploadError> {
         let store = self.store.clone().ok_or(UploadError::Off)?;
-        let slot = self.slots.clone().try_acquire_owned().map_err(|_| UploadError::TooMany)?;
         let now = app.clock.now_ms();
         let id = UploadId::new(u64::try_from(now).unwrap_or(0), rand::random(), 0);
         Ok(Incoming {
@@ -178,7 +215,7 @@ pub struct Incoming {
     writer: Option<WriteMultipart>,
     received: u64,
     told_at: Option<Instant>,
-    _slot: tokio::sync::OwnedSemaphorePermit,
+    _slot: Slot,
 }
 
 impl Incoming {
@@ -263,6 +300,22 @@ impl Incoming {
             tracing::debug!(%error, upload = %self.id, "failed to tell how far an upload has come");
         }
     }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut by_user = lock(&self.by_user);
+        if let Some(count) = by_user.get_mut(&self.user) {
+            *count -= 1;
+            if *count == 0 {
+                by_user.remove(&self.user);
+            }
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Incoming {

@@ -172,9 +172,10 @@ const PAGE: &str = select!("WHERE conversation_id = $1 AND id < $2 ORDER BY id D
 const SINCE: &str =
     select!("WHERE conversation_id = $1 AND (epoch, rev) > ($2, $3) ORDER BY epoch, rev LIMIT $4");
 
-/// In a conversation that was deleted nobody is left to be told.
+/// In a conversation that was deleted nobody is left to be told, unless it is used again without being created.
 const OVERDUE: &str = "
-    SELECT c.id FROM calls c JOIN conversations v ON v.id = c.conversation_id AND v.deleted_at IS NULL
+    SELECT c.id FROM calls c JOIN conversations v ON v.id = c.conversation_id
+        AND (v.deleted_at IS NULL OR v.deleted_rev > 0 AND c.rev > v.deleted_rev)
     WHERE c.ended_at IS NULL AND c.id > $3 AND c.started_at < greatest($1, $2)
       AND (c.status = 'ringing' AND c.started_at < $1
            OR c.status = 'ongoing' AND coalesce(c.answered_at, c.started_at) < $2)

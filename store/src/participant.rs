@@ -3,6 +3,8 @@
 mod change;
 mod list;
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use parlance_domain::{
     conversation::ParticipantRole,
@@ -85,6 +87,24 @@ impl Store {
         .await
     }
 
+    /// Those of some users who take part now; nobody takes part in a conversation that is not there.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn members_among(
+        &self,
+        conversation: &ConversationId,
+        users: &[UserId],
+    ) -> Result<HashSet<UserId>, StoreError> {
+        let users: Vec<&str> = users.iter().map(UserId::as_str).collect();
+        let members: Vec<String> = self
+            .run(async |connection| {
+                Ok(query_scalar(AMONG).bind(conversation.as_str()).bind(&users).fetch_all(connection).await?)
+            })
+            .await?;
+        members.into_iter().map(|user| row::text("participants.user_id", user)).collect()
+    }
+
     /// The memberships that changed after `since`, oldest change first, each in its state now: `limit` of them, and
     /// those that the same event announced as the last one (a creation announces all participants at once).
     ///
@@ -151,6 +171,9 @@ const MEMBERS: &str = "
 const IS_MEMBER: &str = "
     SELECT EXISTS (SELECT 1 FROM participants WHERE conversation_id = $1 AND user_id = $2 AND left_at IS NULL)
     FROM conversations WHERE id = $1";
+
+const AMONG: &str = "
+    SELECT user_id FROM participants WHERE conversation_id = $1 AND user_id = ANY($2) AND left_at IS NULL";
 
 const SINCE: &str = "
     SELECT p.user_id, u.name, u.avatar, u.role, p.role AS participant_role, p.joined_at, p.left_at, p.epoch, p.rev

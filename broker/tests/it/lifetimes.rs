@@ -4,11 +4,17 @@ use std::collections::BTreeMap;
 
 use parlance_broker::{
     append::{Acl, Append},
+    here::{Here, Occupant},
+    idempotency::Claimed,
     ingest::{Acknowledger, Consumer, Persisted, Settler, StreamKind},
     receipts::ReceiptLog,
 };
 use parlance_domain::{
-    entry::Header, event::EventKind, id::ConversationId, time::Timestamp, version::Version,
+    entry::Header,
+    event::EventKind,
+    id::{ConversationId, SessionId, UserId},
+    time::Timestamp,
+    version::Version,
 };
 use std::time::Duration;
 
@@ -45,7 +51,12 @@ const OWNERS: &[(&str, &str, Owner)] = &[
 ];
 
 /// Kinds that always have a time to live.
-const EXPIRING: &[(&str, &str)] = &[("once", "`{tag}:once:…`"), ("replica-mark", "`{tag}:replica-mark`")];
+const EXPIRING: &[(&str, &str)] = &[
+    ("once", "`{tag}:once:…`"),
+    ("replica-mark", "`{tag}:replica-mark`"),
+    ("idempotency", "`{tag}:idempotency:<hash>`"),
+    ("here", "`{tag}:here:<id>`"),
+];
 
 /// Leaves every kind of key behind, in every state that the appending side knows.
 async fn leave_keys(world: &World) -> Vec<(ConversationId, Append)> {
@@ -64,6 +75,16 @@ async fn leave_keys(world: &World) -> Vec<(ConversationId, Append)> {
         let header = Header::transient(EventKind::Receipts, Timestamp(1), None);
         let receipts = ReceiptLog::new(world.broker.clone(), ROOMY);
         receipts.push(&id, &header, r#"[{"u":"a","d":1,"r":1}]"#).await.unwrap();
+    }
+    let occupant = Occupant { session: SessionId::new("s").unwrap(), user: UserId::new("ann").unwrap() };
+    let here = Here::new(world.broker.clone());
+    here.change(&conversation("c2"), &[occupant], &[], Duration::from_secs(60)).await.unwrap();
+    for (name, answered) in [("running", false), ("answered", true)] {
+        let claimed = world.broker.claim(name, "mark", "token", Duration::from_secs(60)).await.unwrap();
+        let Claimed::Now(claim) = claimed else { panic!("{name} was claimed before") };
+        if answered {
+            assert!(world.broker.keep_answer(&claim, "answer", Duration::from_secs(60)).await.unwrap());
+        }
     }
     world.broker.load_state(&conversation("joined"), stored(1, 5, 5)).await.unwrap();
     let mut refused = world.message(&conversation("refused"), "1");

@@ -1,6 +1,6 @@
 //! Reactions: decided where they get their place, from what the message's object holds.
 
-use fred::interfaces::HashesInterface;
+use fred::interfaces::{HashesInterface, KeysInterface};
 use futures_util::future::join_all;
 use parlance_broker::{
     BrokerError,
@@ -425,5 +425,28 @@ async fn follow(steps: &[(usize, usize, Option<ReactionChange>)]) {
         }
         assert_eq!(told(&all), expected);
     }
+    scene.world.clean_up().await;
+}
+
+#[tokio::test]
+async fn nothing_changes_any_more_of_what_went_with_its_conversation() {
+    let scene = Scene::new().await;
+    let deleted = Append::from_outbox(
+        scene.world.broker.keys(),
+        7,
+        scene.conversation.clone(),
+        EventKind::ConversationDeleted,
+        "{}".to_owned(),
+        None,
+    );
+    let deletion = now(scene.world.append_known(&deleted).await).version;
+    let standing = scene.world.broker.standing(&scene.conversation).await.unwrap();
+    assert_eq!((standing.epoch, standing.deleted), (1, deletion));
+    assert_eq!(scene.toggle("ann", "a").await, Reacted::Gone);
+    assert_eq!(scene.change(EventKind::MessageEdited, scene.version, &[]).await, Appended::Stale);
+    // Postgres may still have it when Redis has not.
+    let _: u64 = scene.world.broker.client().del(scene.object()).await.unwrap();
+    let late = scene.seeded(scene.reacting("ann", "a", ReactionChange::Add), &[]);
+    assert_eq!(scene.react(&late).await, Reacted::Gone);
     scene.world.clean_up().await;
 }

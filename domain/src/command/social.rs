@@ -164,7 +164,7 @@ impl Notify {
             user: fields.required("user")?,
             kind: MessageType::new(&fields.text("type")?.ok_or_else(missing("type"))?)?,
             text: NotificationText::new(fields.text("text")?.ok_or_else(missing("text"))?)?,
-            data: Metadata::new(fields.object("data")?.unwrap_or_default())?,
+            data: Metadata::of("data", fields.object("data")?.unwrap_or_default())?,
         })
     }
 }

@@ -52,8 +52,8 @@ impl From<AppendError> for Rejection {
     }
 }
 
-/// Appends for a user who must be allowed to write. Answers [`Appended::Now`] or [`Appended::Before`], and what
-/// [`acknowledge`] needs.
+/// Appends for a user who must be allowed to write. Answers [`Appended::Now`], [`Appended::Before`] or, for what was
+/// decided on a state, [`Appended::Stale`], and what [`acknowledge`] needs.
 ///
 /// # Errors
 /// `not_a_participant`, `overloaded`, `unavailable`.
@@ -66,7 +66,13 @@ pub(super) async fn authorized(
     for _ in 0..ATTEMPTS {
         append.acl = app.membership.authorize(actor.user_id()?, &append.conversation).await?;
         match attempt(app, &append).await? {
-            (Appended::Reauthorize(_), _) => app.membership.forget(&append.conversation),
+            (Appended::Reauthorize(_), _) => {
+                app.membership.forget(&append.conversation);
+                // A Redis that has gone back changes the acl too: what a change was decided on may be of before.
+                if append.object.as_ref().is_some_and(|object| object.expected.is_some()) {
+                    return Ok((Appended::Stale, None));
+                }
+            }
             (Appended::Overloaded, _) => return Err(Code::Overloaded.into()),
             placed => return Ok(placed),
         }

@@ -105,14 +105,27 @@ fn to_append(
     })
 }
 
-/// A call in its newest state: Redis knows which that is while Postgres may not have it.
+/// A call in its newest state: Redis knows which that is while Postgres may not have it. One that went with its
+/// conversation is not found, whoever still has it.
 async fn current(app: &App, id: CallId) -> Result<Call, Rejection> {
     let known = app.broker.call(id).await.map_err(|error| failed("read an object", &error))?;
-    if let Some(call) = known {
-        return Ok(call);
-    }
-    let stored = app.store.call(id).await.map_err(|error| failed("read a call", &error))?;
-    stored.ok_or_else(unknown)
+    let (call, is_known) = match known {
+        Some(call) => (call, true),
+        None => (stored(app, id).await?.ok_or_else(unknown)?, false),
+    };
+    let standing = app.broker.standing(&call.conversation).await;
+    let standing = standing.map_err(|error| failed("read a state", &error))?;
+    // A Redis that has gone back in time may have lost what Postgres has.
+    let call = if is_known && call.version.epoch < standing.epoch {
+        stored(app, id).await?.filter(|stored| stored.version > call.version).unwrap_or(call)
+    } else {
+        call
+    };
+    if call.version > standing.deleted { Ok(call) } else { Err(unknown()) }
+}
+
+async fn stored(app: &App, id: CallId) -> Result<Option<Call>, Rejection> {
+    app.store.call(id).await.map_err(|error| failed("read a call", &error))
 }
 
 /// A call of a conversation that the actor is in. Whoever is not is not told that there is such a call.

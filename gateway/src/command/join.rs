@@ -6,14 +6,13 @@ use futures_util::future::BoxFuture;
 use parlance_domain::{
     id::ConversationId,
     rejection::{Code, Rejection},
-    version::Version,
 };
 
 use super::{Actor, Answer};
 use crate::{
     app::App,
     dialect::view::reply,
-    fanout::{Join, JoinRefusal, Joined, Member},
+    fanout::{Join, JoinRefusal, Joined, Member, Place},
     socket::session::Session,
 };
 
@@ -43,10 +42,10 @@ pub(super) async fn join(
     app: &App,
     socket: Arc<Session>,
     conversation: ConversationId,
-    since: Option<Version>,
+    since: Option<Place>,
     done: Done,
 ) {
-    Attempt { app: app.clone(), socket, conversation, since, left: ATTEMPTS }.run(done).await;
+    Attempt { app: app.clone(), socket, conversation, since, noted: false, left: ATTEMPTS }.run(done).await;
 }
 
 /// A join that may have to begin again.
@@ -55,7 +54,9 @@ struct Attempt {
     app: App,
     socket: Arc<Session>,
     conversation: ConversationId,
-    since: Option<Version>,
+    since: Option<Place>,
+    /// It was this attempt that noted the conversation at the socket; what was noted before is not undone by it.
+    noted: bool,
     /// How often more it may begin again.
     left: u32,
 }
@@ -64,21 +65,23 @@ impl Attempt {
     /// Boxed, because it may call itself.
     fn run(self, done: Done) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            let Self { app, socket, conversation, since, left } = self.clone();
+            let Self { app, socket, conversation, since, left, .. } = self.clone();
             let acl = match app.membership.authorize(&socket.user, &conversation).await {
                 Ok(acl) => acl,
-                Err(rejection) => return done(Err(rejection)),
+                Err(rejection) => return self.give_up(rejection, done),
             };
             if left < ATTEMPTS && !socket.has_joined(&conversation) {
                 let rejection = Rejection::with(Code::Conflict, "the conversation was left meanwhile");
                 return done(Err(rejection));
             }
             // Noted before it is asked for, so that a socket that ends meanwhile is taken out again.
-            if let Err(rejection) = socket.joining(&conversation, app.config.limits.joined_conversations) {
-                return done(Err(rejection));
-            }
+            let noted = match socket.joining(&conversation, app.config.limits.joined_conversations) {
+                Ok(noted) => noted,
+                Err(rejection) => return done(Err(rejection)),
+            };
             let member = Member::of(&socket);
-            let confirm = Box::new(move |outcome| self.confirm(outcome, done));
+            let attempt = Self { noted: self.noted || noted, ..self };
+            let confirm = Box::new(move |outcome| attempt.confirm(outcome, done));
             app.fanout.join(conversation, Join { member, acl, since, confirm });
         })
     }
@@ -95,7 +98,15 @@ impl Attempt {
             }
             Err(JoinRefusal::Outdated) => Code::Unavailable.into(),
         };
-        self.socket.left(&self.conversation);
+        self.give_up(rejection, done);
+    }
+
+    fn give_up(self, rejection: Rejection, done: Done) {
+        // Who goes on from a place is taken out of the room before he is asked to begin again.
+        let taken_out = self.since.is_some() && self.left < ATTEMPTS;
+        if self.noted || taken_out {
+            self.socket.left(&self.conversation);
+        }
         done(Err(rejection));
     }
 }

@@ -10,7 +10,14 @@ use super::{
     Actor, Answer,
     join::{Done, join, own_socket},
 };
-use crate::{app::App, dialect::view::reply, fanout::Joined};
+use crate::{
+    app::App,
+    dialect::view::reply,
+    fanout::{Allowance, Joined, Place},
+};
+
+/// What a client is handed of what it missed at the most, in bytes.
+const MAX_BYTES: usize = 2 * 1024 * 1024;
 
 /// Gathers what became of each conversation, and answers with the last one.
 struct Gathered {
@@ -30,7 +37,9 @@ pub(super) async fn apply(app: &App, actor: &Actor, resume: Resume, answer: Answ
     }
     let gathered = Gathered { outcomes: vec![None; count], missing: count, answer: Some(answer) };
     let gathered = Arc::new(Mutex::new(gathered));
-    for (place, (conversation, since)) in resume.conversations.into_iter().enumerate() {
+    // Half of what a connection may owe: the rest is for what happens meanwhile.
+    let allowance = Arc::new(Allowance::new((app.config.socket.slow_reader_bytes / 2).min(MAX_BYTES)));
+    for (place, (conversation, version)) in resume.conversations.into_iter().enumerate() {
         let (all, named) = (gathered.clone(), conversation.clone());
         let done: Done = Box::new(move |outcome| {
             let finished = all.lock().unwrap_or_else(PoisonError::into_inner).add(place, &named, &outcome);
@@ -38,6 +47,7 @@ pub(super) async fn apply(app: &App, actor: &Actor, resume: Resume, answer: Answ
                 answer(Ok(reply));
             }
         });
+        let since = Place { version, allowance: allowance.clone() };
         join(app, socket.clone(), conversation, Some(since), done).await;
     }
 }

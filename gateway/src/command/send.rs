@@ -12,7 +12,7 @@ use parlance_domain::{
     entry::Header,
     event::EventKind,
     id::{ClientId, ConversationId, MessageId},
-    message::{Message, MessageBody},
+    message::{Message, MessageBody, Place},
     notification::NotifyPolicy,
     rejection::Rejection,
 };
@@ -99,14 +99,19 @@ async fn may_be_appended(app: &App, append: &Append, body: &MessageBody) -> Resu
     is_there(app, answered, &append.conversation).await
 }
 
-/// Whether there is such a message in the conversation, which was not taken back.
+/// Whether there is such a message in the conversation, which was not taken back and did not go when that was deleted.
 async fn is_there(app: &App, id: MessageId, conversation: &ConversationId) -> Result<bool, Rejection> {
     let object = app.broker.object(id).await.map_err(|error| failed("read an object", &error))?;
+    let deleted = app.broker.deleted_seq(conversation).await;
+    let deleted = deleted.map_err(|error| failed("read what was deleted", &error))?;
     if let Some(object) = object {
-        return Ok(object.place.conversation == *conversation && !object.deleted);
+        let Place { conversation: place, seq, .. } = object.place;
+        return Ok(place == *conversation && seq > deleted && !object.deleted);
     }
     let stored = app.store.message(id).await.map_err(|error| failed("read a message", &error))?;
-    let fits = |message: Message| message.conversation == *conversation && message.deleted_at.is_none();
+    let fits = |message: Message| {
+        message.conversation == *conversation && message.seq > deleted && message.deleted_at.is_none()
+    };
     Ok(stored.is_some_and(fits))
 }
 

@@ -5,10 +5,13 @@
 //! conversation every socket still gets the events in order. A room that became a crowd stays one, because events
 //! that are handed on directly could overtake those in the lanes.
 
-use std::{collections::HashMap, convert::Infallible, sync::Arc};
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    sync::{Arc, atomic::Ordering},
+};
 
 use parlance_chassis::lifecycle::{CancellationToken, Handle};
-use parlance_domain::id::ConversationId;
 use tokio::sync::mpsc;
 
 use super::{Member, encoded::Encoded};
@@ -24,7 +27,6 @@ pub(super) struct Lanes(Arc<[mpsc::Sender<Chunk>]>);
 
 /// An event for some sockets of a crowd.
 pub(super) struct Chunk {
-    conversation: ConversationId,
     event: Arc<Encoded>,
     members: Arc<[Member]>,
     lane: usize,
@@ -64,13 +66,12 @@ impl Crowd {
     pub(super) fn cut(
         &mut self,
         lanes: &Lanes,
-        conversation: &ConversationId,
         event: &Arc<Encoded>,
         members: &HashMap<u64, Member>,
     ) -> impl Iterator<Item = Chunk> {
-        let lanes = self.0.get_or_insert_with(|| by_lane(lanes.0.len(), members));
+        let lanes =
+            self.0.get_or_insert_with(|| by_lane(lanes.0.len(), &members.values().collect::<Vec<_>>()));
         lanes.iter().enumerate().map(move |(lane, members)| Chunk {
-            conversation: conversation.clone(),
             event: event.clone(),
             members: members.clone(),
             lane,
@@ -78,10 +79,18 @@ impl Crowd {
     }
 }
 
-fn by_lane(lanes: usize, members: &HashMap<u64, Member>) -> Vec<Arc<[Member]>> {
+/// An event for sockets that are not in the crowd any more, behind what their lanes hold.
+pub(super) fn cut(lanes: &Lanes, event: &Arc<Encoded>, members: &[Member]) -> impl Iterator<Item = Chunk> {
+    let chunk = |(lane, members): (usize, Arc<[Member]>)| {
+        (!members.is_empty()).then(|| Chunk { event: event.clone(), members, lane })
+    };
+    by_lane(lanes.0.len(), &members.iter().collect::<Vec<_>>()).into_iter().enumerate().filter_map(chunk)
+}
+
+fn by_lane(lanes: usize, members: &[&Member]) -> Vec<Arc<[Member]>> {
     let lane = |lane: usize| {
-        let of_lane = members.iter().filter(|(key, _)| usize::try_from(**key).unwrap_or(0) % lanes == lane);
-        of_lane.map(|(_, member)| member.clone()).collect()
+        let of_lane = |member: &&&Member| usize::try_from(member.socket.key).unwrap_or(0) % lanes == lane;
+        members.iter().filter(of_lane).map(|member| Member::clone(member)).collect()
     };
     (0..lanes).map(lane).collect()
 }
@@ -96,11 +105,11 @@ async fn run(
             () = hard.cancelled() => return Ok(()),
             chunk = queue.recv() => chunk,
         };
-        let Some(Chunk { conversation, event, members, .. }) = chunk else {
+        let Some(Chunk { event, members, .. }) = chunk else {
             return Ok(());
         };
         // Whoever left while the chunk waited gets nothing more.
-        let present = members.iter().filter(|member| member.socket.has_joined(&conversation));
+        let present = members.iter().filter(|member| member.present.load(Ordering::Relaxed));
         delivered.increment(present.map(|member| event.deliver(member)).sum());
         tokio::task::yield_now().await;
     }

@@ -2,6 +2,7 @@
 //! after the other. What waits for Redis or Postgres runs beside it and posts its result back as a task.
 
 mod mending;
+mod recheck;
 mod subscription;
 
 use std::{
@@ -22,18 +23,19 @@ use parlance_domain::{
     rejection::Rejection,
     version::{Heads, Version},
 };
+use recheck::Recheck;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Join, Member, Shared,
-    crowd::Chunk,
+    crowd::{self, Chunk},
     encoded::Encoded,
     handed::{self, Handed},
     order::{Arrival, Repair},
     resume::{self, Missed},
     room::{Phase, Room},
 };
-use crate::dialect::view;
+use crate::dialect::view::{self, Told};
 
 /// How many tasks are taken at once, so that what they write to a socket leaves together.
 const BATCH: usize = 64;
@@ -51,6 +53,7 @@ pub(super) enum Task {
     Resubscribe { partition: Option<Partition> },
     Compare,
     Compared { conversation: ConversationId, newest: Version },
+    Rechecked { conversation: ConversationId, found: Recheck },
     Missed { conversation: ConversationId, ticket: u64, missed: Option<Missed> },
 }
 
@@ -115,6 +118,7 @@ impl Worker {
             Task::Resubscribe { partition } => self.resubscribe(partition),
             Task::Compare => self.compare(),
             Task::Compared { conversation, newest } => self.compared(&conversation, newest),
+            Task::Rechecked { conversation, found } => self.rechecked(&conversation, &found),
             Task::Missed { conversation, ticket, missed } => self.missed(&conversation, ticket, missed),
         }
     }
@@ -160,6 +164,7 @@ impl Worker {
             room.waiting.push(join);
             if matches!(&room.phase, Phase::Live(order) if !order.is_parked()) {
                 self.admit(&conversation);
+                self.linger_if_empty(&conversation);
             }
             return;
         }
@@ -174,11 +179,11 @@ impl Worker {
         let Some(room) = self.rooms.get_mut(conversation) else {
             return;
         };
-        for (ticket, since) in room.admit() {
+        for reading in room.admit() {
             let conversation = conversation.clone();
             self.beside("resume", move |shared| async move {
-                let missed = resume::read(&shared, &conversation, since).await;
-                Task::Missed { conversation, ticket, missed }
+                let missed = resume::read(&shared, &conversation, &reading).await;
+                Task::Missed { conversation, ticket: reading.ticket, missed }
             });
         }
     }
@@ -187,18 +192,37 @@ impl Worker {
         let Some(room) = self.rooms.get_mut(conversation) else {
             return;
         };
-        let Some((resuming, events)) = room.resume(ticket, missed) else {
+        match room.missed(ticket, missed) {
+            None => self.resume(conversation, ticket),
+            // The room is behind what was read: it looks itself, and then lets him in.
+            Some(reached) => self.compared(conversation, reached),
+        }
+    }
+
+    /// Lets those in whose reading was ahead of the room, which has looked itself since.
+    fn resume_readers(&mut self, conversation: &ConversationId) {
+        let readers = self.rooms.get(conversation).map(Room::readers).unwrap_or_default();
+        for ticket in readers {
+            self.resume(conversation, ticket);
+        }
+    }
+
+    /// Hands somebody what he has missed, and lets him in.
+    fn resume(&mut self, conversation: &ConversationId, ticket: u64) {
+        let Some(room) = self.rooms.get_mut(conversation) else {
             return;
         };
-        let recovered = events.is_some();
-        for envelope in events.into_iter().flatten() {
-            let handed = Handed::of(&self.shared, &envelope);
-            for encoded in Encoded::of(&self.shared.dialects, &envelope) {
-                let frames = handed::deliver(&encoded, &resuming.join.member, handed.as_ref());
-                self.shared.delivered.increment(frames);
+        if let Some((resuming, events)) = room.resume(ticket) {
+            let recovered = events.is_some();
+            for envelope in events.into_iter().flatten() {
+                let handed = Handed::of(&self.shared, &envelope);
+                for encoded in Encoded::of(&self.shared.dialects, &envelope) {
+                    let frames = handed::deliver(&encoded, &resuming.join.member, handed.as_ref());
+                    self.shared.delivered.increment(frames);
+                }
             }
+            room.let_in(resuming, recovered);
         }
-        room.let_in(resuming, recovered);
         self.linger_if_empty(conversation);
     }
 
@@ -241,7 +265,7 @@ impl Worker {
             match &mut crowd {
                 Some(crowd) => {
                     let encoded = Arc::new(encoded);
-                    self.chunks.extend(crowd.cut(&self.shared.lanes, conversation, &encoded, members));
+                    self.chunks.extend(crowd.cut(&self.shared.lanes, &encoded, members));
                 }
                 None => {
                     let deliver = |member| handed::deliver(&encoded, member, handed.as_ref());
@@ -261,14 +285,30 @@ impl Worker {
 
     /// Takes sockets out of the room, because of an event that they were told of.
     fn put_out(&mut self, envelope: &Envelope, reason: &str, goes: impl Fn(&Member) -> bool) {
-        let conversation = &envelope.conversation;
+        self.put_out_by(&envelope.conversation, envelope.header.version, reason, goes);
+    }
+
+    /// The same because of the event with this version.
+    fn put_out_by(
+        &mut self,
+        conversation: &ConversationId,
+        event: Version,
+        reason: &str,
+        goes: impl Fn(&Member) -> bool,
+    ) {
         let Some(room) = self.rooms.get_mut(conversation) else {
             return;
         };
+        let out = room.put_out(goes);
+        // Noted at once, so that nobody is told of the event by his own channel as well.
+        out.iter().for_each(|member| member.socket.put_out(conversation, event));
         let event = view::conversation_left(conversation, reason);
-        for member in room.put_out(goes) {
-            member.socket.put_out(conversation, envelope.header.version);
-            member.socket.tell(&event);
+        if room.is_crowd() {
+            // Behind what the lanes still hold for them.
+            let event = Arc::new(Encoded::new(&self.shared.dialects, Told::Event(event)));
+            self.chunks.extend(crowd::cut(&self.shared.lanes, &event, &out));
+        } else {
+            out.iter().for_each(|member| member.socket.tell(&event));
         }
         self.linger_if_empty(conversation);
     }

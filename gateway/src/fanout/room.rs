@@ -1,6 +1,10 @@
 //! A conversation on this gateway: who has joined, who waits to be told so, and where its subscription stands.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    mem,
+    sync::atomic::Ordering,
+};
 
 use parlance_broker::append::Acl;
 use parlance_domain::{
@@ -16,7 +20,7 @@ use super::{
     crowd::{CROWD, Crowd},
     here::RoomAttendance,
     order::Order,
-    resume::{Missed, Resuming},
+    resume::{Missed, Reading, Resuming},
 };
 
 /// Of how many users a room remembers what was announced.
@@ -92,35 +96,45 @@ impl Room {
     }
 
     /// Lets everybody in who waits, at the position that the room has reached. One who was authorised before the
-    /// membership last changed has to be authorised again. Answers for which of them, and from where on, what they have
-    /// missed must be read.
-    pub(super) fn admit(&mut self) -> Vec<(u64, Version)> {
+    /// membership last changed has to be authorised again. Answers what must be read for those who have missed something.
+    pub(super) fn admit(&mut self) -> Vec<Reading> {
         let Phase::Live(order) = &self.phase else { return Vec::new() };
         let heads = order.heads();
         let mut to_read = Vec::new();
-        for join in self.waiting.drain(..) {
-            if join.acl.is_some_and(|acl| acl < self.acl) {
+        for join in mem::take(&mut self.waiting) {
+            let socket = join.member.socket.key;
+            // One that ended before its join came here was taken out before, too; nobody would take it out again.
+            if join.member.socket.has_ended() {
+                (join.confirm)(Err(Rejection::from(Code::Unavailable).into()));
+            } else if self.is_outdated(&join) {
+                if join.since.is_some() {
+                    self.take_out(socket);
+                }
                 (join.confirm)(Err(JoinRefusal::Outdated));
-                continue;
-            }
-            match join.since {
-                // One that is further than the room was told by a Redis that has gone back.
-                Some(since) if since < heads.version => {
-                    self.resumed += 1;
-                    to_read.push((self.resumed, since));
-                    self.resuming.push(Resuming::new(join, self.resumed));
-                }
-                since => {
-                    self.attendance.enter(&join.member);
-                    self.members.insert(join.member.socket.key, join.member);
-                    (join.confirm)(Ok(Joined { heads, recovered: since == Some(heads.version) }));
+            } else if let Some(resuming) = self.resuming.iter_mut().find(|resuming| resuming.is_of(socket)) {
+                resuming.share(join);
+            } else {
+                match &join.since {
+                    Some(place) if place.version != heads.version => {
+                        self.resumed += 1;
+                        to_read.push(Reading {
+                            ticket: self.resumed,
+                            place: place.clone(),
+                            room: heads.version,
+                        });
+                        // A member would be handed what follows at once, and then again behind what it has missed.
+                        self.take_out(socket);
+                        self.resuming.push(Resuming::new(join, self.resumed));
+                    }
+                    since => {
+                        let recovered = since.is_some();
+                        self.enter(join.member);
+                        (join.confirm)(Ok(Joined { heads, recovered }));
+                    }
                 }
             }
         }
-        if self.members.len() > CROWD {
-            self.crowd.get_or_insert_default();
-        }
-        self.crowd_changed();
+        self.members_changed();
         to_read
     }
 
@@ -131,38 +145,72 @@ impl Room {
 
     /// What is known now was not told: who resumes must read again.
     pub(super) fn lose_place(&mut self) {
-        self.resuming.iter_mut().for_each(|resuming| resuming.failed = true);
+        self.resuming.iter_mut().for_each(Resuming::fail);
     }
 
-    /// Takes what one has missed: the events that he is to be handed before he is let in.
-    pub(super) fn resume(
-        &mut self,
-        ticket: u64,
-        missed: Option<Missed>,
-    ) -> Option<(Resuming, Option<Vec<Envelope>>)> {
+    /// Takes what somebody has missed. Answers up to where it tells when the room is not there yet; it is kept until the
+    /// room is.
+    pub(super) fn missed(&mut self, ticket: u64, missed: Option<Missed>) -> Option<Version> {
+        let Phase::Live(order) = &self.phase else { return None };
+        let heads = order.heads().version;
+        self.resuming.iter_mut().find(|resuming| resuming.ticket == ticket)?.take(missed, heads)
+    }
+
+    /// Ends the waiting of one who resumes: answers with what he is to be handed before [`Room::let_in`], `None` when
+    /// that is not known. One whose membership has changed meanwhile is handed nothing and has to be authorised again.
+    pub(super) fn resume(&mut self, ticket: u64) -> Option<(Resuming, Option<Vec<Envelope>>)> {
+        let Phase::Live(order) = &self.phase else { return None };
+        let heads = order.heads().version;
         let place = self.resuming.iter().position(|resuming| resuming.ticket == ticket)?;
         let mut resuming = self.resuming.swap_remove(place);
-        let events = resuming.events(missed);
+        if self.is_outdated(&resuming.join) {
+            resuming.refuse(|| JoinRefusal::Outdated);
+            return None;
+        }
+        let events = resuming.events(heads);
         Some((resuming, events))
+    }
+
+    /// Those whose reading waits for the room.
+    pub(super) fn readers(&self) -> Vec<u64> {
+        self.resuming.iter().filter(|resuming| resuming.has_read()).map(|resuming| resuming.ticket).collect()
     }
 
     /// Lets one in who has been handed what he missed.
     pub(super) fn let_in(&mut self, resuming: Resuming, recovered: bool) {
-        let Join { member, acl, confirm, .. } = resuming.join;
         let Phase::Live(order) = &self.phase else {
-            return confirm(Err(Rejection::from(Code::Unavailable).into()));
+            return resuming.refuse(|| Rejection::from(Code::Unavailable).into());
         };
-        if acl.is_some_and(|acl| acl < self.acl) {
-            return confirm(Err(JoinRefusal::Outdated));
-        }
         let heads = order.heads();
+        self.enter(resuming.join.member.clone());
+        resuming.confirm(heads, recovered);
+        self.members_changed();
+    }
+
+    fn is_outdated(&self, join: &Join) -> bool {
+        join.acl.is_some_and(|acl| acl < self.acl)
+    }
+
+    /// One who is in it already stays as he is.
+    fn enter(&mut self, member: Member) {
         self.attendance.enter(&member);
-        self.members.insert(member.socket.key, member);
-        confirm(Ok(Joined { heads, recovered }));
+        self.members.entry(member.socket.key).or_insert(member);
+    }
+
+    fn take_out(&mut self, socket: u64) {
+        if let Some(member) = self.members.remove(&socket) {
+            member.present.store(false, Ordering::Relaxed);
+            self.attendance.leave(&member);
+        }
+    }
+
+    fn members_changed(&mut self) {
         if self.members.len() > CROWD {
             self.crowd.get_or_insert_default();
         }
-        self.crowd_changed();
+        if let Some(crowd) = &mut self.crowd {
+            crowd.changed();
+        }
     }
 
     /// Who is in it, and the lanes that serve them if there are very many.
@@ -170,19 +218,25 @@ impl Room {
         (&self.members, self.crowd.as_mut())
     }
 
-    /// Takes out whoever `goes`, who must not wait.
+    /// Whose sockets are in it or on their way.
+    pub(super) fn users(&self) -> HashSet<UserId> {
+        let waiting = self.waiting.iter().map(|join| &join.member);
+        let resuming = self.resuming.iter().map(|resuming| &resuming.join.member);
+        self.members.values().chain(waiting).chain(resuming).map(|member| member.user.clone()).collect()
+    }
+
+    /// Whether it is served by lanes.
+    pub(super) fn is_crowd(&self) -> bool {
+        self.crowd.is_some()
+    }
+
+    /// Takes out whoever `goes`, who must not wait. What lanes still hold for them they get.
     pub(super) fn put_out(&mut self, goes: impl Fn(&Member) -> bool) -> Vec<Member> {
         let out: Vec<Member> =
             self.members.extract_if(|_, member| goes(member)).map(|(_, member)| member).collect();
         out.iter().for_each(|member| self.attendance.leave(member));
-        self.crowd_changed();
+        self.members_changed();
         out
-    }
-
-    fn crowd_changed(&mut self) {
-        if let Some(crowd) = &mut self.crowd {
-            crowd.changed();
-        }
     }
 
     /// Those of the cursors that are further than what was announced of them, each as far as it is further: a cursor
@@ -213,14 +267,13 @@ impl Room {
     /// Takes a socket out. A join of it that still waits is told so.
     pub(super) fn remove(&mut self, socket: u64) {
         let left = || Rejection::with(Code::Conflict, "the conversation was left meanwhile");
-        let waiting = self.waiting.extract_if(.., |join| join.member.socket.key == socket);
-        let resuming = self.resuming.extract_if(.., |resuming| resuming.join.member.socket.key == socket);
-        for join in waiting.chain(resuming.map(|resuming| resuming.join)) {
+        for join in self.waiting.extract_if(.., |join| join.member.socket.key == socket) {
             (join.confirm)(Err(left().into()));
         }
-        if let Some(member) = self.members.remove(&socket) {
-            self.attendance.leave(&member);
+        for resuming in self.resuming.extract_if(.., |resuming| resuming.is_of(socket)) {
+            resuming.refuse(|| left().into());
         }
-        self.crowd_changed();
+        self.take_out(socket);
+        self.members_changed();
     }
 }

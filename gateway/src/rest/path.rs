@@ -62,7 +62,7 @@ impl<S: Send + Sync> FromRequestParts<S> for UserPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let user: String = texts(parts, state).await?;
-        Ok(Self(UserId::new(user).map_err(|problem| Rejection::invalid("userId", problem))?))
+        Ok(Self(UserId::new(user).map_err(|problem| Rejection::invalid("user", problem))?))
     }
 }
 
@@ -84,7 +84,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ParticipantPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let (conversation, user): (String, String) = texts(parts, state).await?;
-        let user = UserId::new(user).map_err(|problem| Rejection::invalid("userId", problem))?;
+        let user = UserId::new(user).map_err(|problem| Rejection::invalid("user", problem))?;
         Ok(Self(self::conversation(&conversation)?, user))
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 pub(super) struct Query(String);
 
 impl Query {
-    /// The parameters as texts. One without a value counts as left out.
+    /// The parameters as texts.
     ///
     /// # Errors
     /// `invalid_payload` when there is another parameter, or one twice.
@@ -19,17 +19,23 @@ impl Query {
         let mut fields = Map::new();
         for (name, value) in url::form_urlencoded::parse(self.0.as_bytes()) {
             let Some(name) = known.iter().find(|known| **known == name) else {
-                let known = known.join(", ");
-                return Err(Rejection::invalid("the query", format!("has another parameter than {known}")));
+                return Err(unknown(known));
             };
             if fields.contains_key(*name) {
                 return Err(Rejection::invalid(name, "is there more than once"));
             }
-            let value = if value.is_empty() { Value::Null } else { Value::String(value.into_owned()) };
-            fields.insert((*name).to_owned(), value);
+            fields.insert((*name).to_owned(), Value::String(value.into_owned()));
         }
         Ok(fields)
     }
+}
+
+/// The refusal of a parameter that is none of these.
+pub(super) fn unknown(known: &[&str]) -> Rejection {
+    if known.is_empty() {
+        return Rejection::invalid("the query", "has a parameter, and this request takes none");
+    }
+    Rejection::invalid("the query", format!("has another parameter than {}", known.join(", ")))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Query {
@@ -55,7 +61,7 @@ mod tests {
     #[test]
     fn parameters_are_texts() {
         assert_eq!(fields(""), Ok(json!({})));
-        assert_eq!(fields("before=1%30&limit="), Ok(json!({"before": "10", "limit": null})));
+        assert_eq!(fields("before=1%30&limit="), Ok(json!({"before": "10", "limit": ""})));
     }
 
     #[test]

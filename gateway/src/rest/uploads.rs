@@ -7,35 +7,38 @@ use axum::{
     Json,
     body::Body as AxumBody,
     extract::{
-        DefaultBodyLimit, FromRequestParts, Multipart, State,
+        DefaultBodyLimit, FromRequest, FromRequestParts, Multipart, Request, State,
         multipart::{Field, MultipartError},
     },
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use futures_util::TryStreamExt;
+use http_body_util::Limited;
 use object_store::{GetOptions, GetRange, GetResult};
 use parlance_domain::{
     id::{ConversationId, UploadId},
     rejection::{Code, Rejection},
     storable,
     upload::Upload,
-    user::Profile,
     user_event::UserEvent,
 };
+use tokio::sync::oneshot;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{caller::Caller, problem::Problem, query::Query, schema};
 use crate::{
     app::App,
     command::Actor,
-    uploads::{NewUpload, UploadError, is_shown_inline},
+    uploads::{Incoming, NewUpload, Slot, UploadError, is_shown_inline},
 };
 
 /// How long the next bytes of a file may take to arrive.
 const IDLE: Duration = Duration::from_secs(30);
 /// How long the rest of a refused file is read.
 const DISCARD: Duration = Duration::from_secs(5);
+/// What may stand around a file in its form, in bytes.
+const MAX_AROUND_BYTES: u64 = 64 * 1024;
 /// The longest name of a file, in bytes.
 const MAX_NAME_BYTES: usize = 255;
 
@@ -63,14 +66,25 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 async fn upload(
     State(app): State<App>,
     caller: Caller,
-    headers: HeaderMap,
-    form: Result<Multipart, axum::extract::multipart::MultipartRejection>,
+    request: Request,
 ) -> Result<impl IntoResponse, Problem> {
     let actor = caller.actor(&app).await?;
-    let owner = actor.profile()?.clone();
-    let mut form = form.map_err(|_| Problem::NOT_A_FORM)?;
-    let total = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    match receive(&app, &actor, &owner, total, &mut form).await {
+    let owner = actor.profile()?;
+    let slot = match app.uploads.slot(&owner.id) {
+        Ok(slot) => slot,
+        Err(error) => {
+            throw_away(request.into_body()).await;
+            return Err(error.into());
+        }
+    };
+    let total =
+        request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    // What stands between the fields is kept until it ends: it may not be endless. The rest of a file that is too large
+    // is read for a while, see [`discard`].
+    let most = usize::try_from(app.uploads.max_bytes().saturating_mul(2).saturating_add(MAX_AROUND_BYTES));
+    let request = request.map(|body| AxumBody::new(Limited::new(body, most.unwrap_or(usize::MAX))));
+    let mut form = Multipart::from_request(request, &app).await.map_err(|_| Problem::NOT_A_FORM)?;
+    match receive(&app, &actor, slot, total, &mut form).await {
         Ok(upload) => Ok((StatusCode::CREATED, Json(upload.view()))),
         Err(problem) => {
             discard(form).await;
@@ -83,7 +97,7 @@ async fn upload(
 async fn receive(
     app: &App,
     actor: &Actor,
-    owner: &Profile,
+    slot: Slot,
     total: Option<u64>,
     form: &mut Multipart,
 ) -> Result<Upload, Problem> {
@@ -93,13 +107,14 @@ async fn receive(
             return Err(Rejection::invalid("file", "is missing").into());
         };
         match field.name() {
-            Some("conversation") => conversation = Some(conversation_of(app, actor, field).await?),
+            Some("conversation") if conversation.is_none() => {
+                conversation = Some(conversation_of(app, actor, field).await?);
+            }
             Some("file") => {
                 let name = file_name(&field)?;
-                let new = NewUpload { owner: owner.id.clone(), conversation, name, total };
-                let upload = take_in(app, new, field).await?;
-                keep(app, owner, &upload).await?;
-                return Ok(upload);
+                let new = NewUpload { owner: actor.profile()?.id.clone(), conversation, name, total };
+                let incoming = take_in(app, slot, new, field).await?;
+                return keep(app, incoming).await;
             }
             name => {
                 let name: String = name.unwrap_or_default().chars().take(64).collect();
@@ -107,6 +122,13 @@ async fn receive(
             }
         }
     }
+}
+
+/// The same for a request of which nothing was read.
+async fn throw_away(body: AxumBody) {
+    let mut bytes = body.into_data_stream();
+    let read = async { while let Ok(Some(_)) = bytes.try_next().await {} };
+    let _ = tokio::time::timeout(DISCARD, read).await;
 }
 
 /// Reads on for a moment, so that the client has written its request and can read why it was refused.
@@ -124,6 +146,9 @@ async fn next(form: &mut Multipart) -> Result<Option<Field<'_>>, Problem> {
 }
 
 fn broken(error: &MultipartError) -> Problem {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return Problem::TOO_LARGE.because("the form is much larger than a file may be".to_owned());
+    }
     Rejection::with(Code::InvalidPayload, format!("the form is broken: {}", error.body_text())).into()
 }
 
@@ -164,16 +189,33 @@ fn file_name(field: &Field<'_>) -> Result<String, Rejection> {
     Ok(name.to_owned())
 }
 
-async fn take_in(app: &App, new: NewUpload, mut field: Field<'_>) -> Result<Upload, Problem> {
-    let mut incoming = app.uploads.begin(app, new)?;
+async fn take_in(app: &App, slot: Slot, new: NewUpload, mut field: Field<'_>) -> Result<Incoming, Problem> {
+    let mut incoming = app.uploads.begin(app, slot, new)?;
     while let Some(bytes) = chunk(&mut field).await? {
         incoming.write(bytes).await?;
     }
-    Ok(incoming.finish().await?)
+    Ok(incoming)
+}
+
+/// Stores and notes a file that has come whole, to the end even when its sender goes away now: a file that is stored
+/// and not noted would stay for ever.
+async fn keep(app: &App, incoming: Incoming) -> Result<Upload, Problem> {
+    let (sender, kept) = oneshot::channel();
+    let task = app.clone();
+    app.lifecycle.spawn_request("upload", async move {
+        let stored = incoming.finish().await.map_err(Problem::from);
+        let outcome = match stored {
+            Ok(upload) => note(&task, &upload).await.map(|()| upload),
+            Err(problem) => Err(problem),
+        };
+        // Who asked may have gone.
+        let _ = sender.send(outcome);
+    });
+    kept.await.map_err(|_| Code::Unavailable)?
 }
 
 /// Notes a stored file, and tells its sender. One that cannot be noted is removed again.
-async fn keep(app: &App, owner: &Profile, upload: &Upload) -> Result<(), Problem> {
+async fn note(app: &App, upload: &Upload) -> Result<(), Problem> {
     let path = app.uploads.path(upload.id);
     if let Err(error) = app.store.insert_upload(upload, &path).await {
         tracing::warn!(%error, upload = %upload.id, "failed to note an upload");
@@ -183,7 +225,7 @@ async fn keep(app: &App, owner: &Profile, upload: &Upload) -> Result<(), Problem
         return Err(Code::Unavailable.into());
     }
     let event = UserEvent::UploadCompleted(Box::new(upload.clone()));
-    if let Err(error) = app.broker.publish_to_user(&owner.id, &event).await {
+    if let Err(error) = app.broker.publish_to_user(&upload.owner, &event).await {
         tracing::debug!(%error, upload = %upload.id, "failed to tell that an upload is stored");
     }
     Ok(())
@@ -285,7 +327,8 @@ async fn found(app: &App, actor: &Actor, path: &UploadPath) -> Result<(Upload, S
 fn serve(upload: &Upload, tag: &str, part: Option<&Range<u64>>, stored: GetResult) -> Response {
     let disposition = if is_shown_inline(&upload.content_type) { "inline" } else { "attachment" };
     let encoded = url::form_urlencoded::byte_serialize(upload.name.as_bytes()).collect::<String>();
-    let disposition = format!("{disposition}; filename*=UTF-8''{}", encoded.replace('+', "%20"));
+    let disposition =
+        format!("{disposition}; filename*=UTF-8''{}", encoded.replace('+', "%20").replace('*', "%2A"));
     let length = part.map_or(upload.size, |part| part.end - part.start);
     let mut headers = HeaderMap::new();
     let mut set = |name, value: &str| {

@@ -140,11 +140,13 @@ async fn connected(socket: SocketRef) {
     let Some(Connected { app, session }) = socket.extensions.get::<Connected>() else {
         return;
     };
-    session.open(|| socket.clone());
+    if !session.open(|| socket.clone()) {
+        return;
+    }
     metrics::gauge!(crate::metrics::CONNECTIONS.name, "dialect" => session.dialect.name().to_owned())
         .increment(1);
     let interval = Some(app.config.socket.ping_interval);
-    let ready = view::session_ready(&session.profile, &session.id, session.dialect.name(), interval);
+    let ready = view::session_ready(&session.profile(), &session.id, session.dialect.name(), interval);
     let greeted = session.clone();
     app.users.connected(&session, Box::new(move || greeted.tell(&ready))).await;
 }
@@ -153,10 +155,12 @@ async fn disconnected(socket: SocketRef, reason: DisconnectReason) {
     let Some(Connected { app, session }) = socket.extensions.remove::<Connected>() else {
         return;
     };
-    let joined = session.end();
+    let (joined, was_open) = session.end();
     app.expiry.forget(session.key);
-    metrics::gauge!(crate::metrics::CONNECTIONS.name, "dialect" => session.dialect.name().to_owned())
-        .decrement(1);
+    if was_open {
+        metrics::gauge!(crate::metrics::CONNECTIONS.name, "dialect" => session.dialect.name().to_owned())
+            .decrement(1);
+    }
     tracing::debug!(%reason, user = %session.user, session = %session.id, "disconnect");
     app.users.gone(&session).await;
     app.fanout.gone(session.key, joined).await;

@@ -100,9 +100,11 @@ impl Expiry {
         }
     }
 
-    /// Whose time has come, and for what. Who was warned is due again at the end.
+    /// Whose time has come, and for what. Who was warned is due again at the end; who is not connected yet is so in a
+    /// moment, because nothing can be told to him and he cannot be disconnected.
     fn due(&self, now: i64) -> Vec<(Arc<Session>, Stage, Timestamp)> {
         let mut watched = self.lock();
+        let watched = &mut *watched;
         let mut found = Vec::new();
         while let Some(((at, key), stage)) = watched.due.pop_first() {
             if at > now {
@@ -112,6 +114,11 @@ impl Expiry {
             let Some(entry) = watched.sockets.get_mut(&key) else { continue };
             let expires_at = entry.expires_at;
             let session = entry.session.upgrade();
+            if session.as_ref().is_some_and(|session| session.is_connecting()) {
+                entry.next = now.saturating_add(1);
+                watched.due.insert((entry.next, key), stage);
+                continue;
+            }
             if stage == Stage::Warn && session.is_some() {
                 let end = expires_at.0.saturating_add(self.leeway_ms);
                 entry.next = end;

@@ -89,6 +89,10 @@ fn refuse(session: &Arc<Session>, inbound: Inbound, rejection: &Rejection) {
             let decoded = session.dialect.decode(&event, arguments);
             respond(session, &decoded.call, Err(rejection), inbound.ack);
         }
+        None if inbound.ack.is_some() => {
+            let nameless = session.dialect.decode("", Vec::new()).call;
+            respond(session, &nameless, Err(rejection), inbound.ack);
+        }
         None => session.dialect.error(rejection).iter().for_each(|frame| session.emit(frame)),
     }
 }

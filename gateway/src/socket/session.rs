@@ -57,8 +57,6 @@ pub struct Session {
     pub id: SessionId,
     /// Whose it is.
     pub user: UserId,
-    /// The user as others see him.
-    pub profile: Profile,
     /// What it speaks.
     pub dialect: Arc<Dialect>,
     /// Where it is connected.
@@ -67,6 +65,8 @@ pub struct Session {
     pub wire: Arc<Wire>,
     /// Bounds its queries.
     pub queries: Arc<Semaphore>,
+    /// The user as others see him.
+    profile: Mutex<Profile>,
     limiter: DefaultDirectRateLimiter,
     joined: Mutex<HashSet<ConversationId>>,
     /// Conversations that it was put out of, and by which event, newest last.
@@ -100,7 +100,7 @@ pub struct NewSession {
     pub key: u64,
     /// See [`Session::id`].
     pub id: SessionId,
-    /// See [`Session::profile`].
+    /// The user as others see him.
     pub profile: Profile,
     /// See [`Session::dialect`].
     pub dialect: Arc<Dialect>,
@@ -119,7 +119,7 @@ impl Session {
             key: new.key,
             id: new.id,
             user: new.profile.id.clone(),
-            profile: new.profile,
+            profile: Mutex::new(new.profile),
             dialect: new.dialect,
             namespace: new.namespace,
             wire: new.wire,
@@ -132,22 +132,40 @@ impl Session {
         })
     }
 
-    /// Opens the way out, once the CONNECT packet has been sent. Does nothing when it is open or has ended.
-    pub fn open(&self, socket: impl FnOnce() -> SocketRef) {
-        let mut outlet = lock(&self.outlet);
-        if matches!(*outlet, Outlet::Pending) {
-            *outlet = Outlet::Engine(socket());
-        }
+    /// The user as others see him.
+    pub fn profile(&self) -> Profile {
+        lock(&self.profile).clone()
     }
 
-    /// Closes the way out, and gives the conversations that the socket had joined. What it sent before is still carried
-    /// out.
-    pub fn end(&self) -> HashSet<ConversationId> {
+    /// What a newer token says of the same user counts from now on.
+    pub fn renew(&self, profile: Profile) {
+        *lock(&self.profile) = profile;
+    }
+
+    /// Opens the way out, once the CONNECT packet has been sent; false when it is open already or has ended.
+    pub fn open(&self, socket: impl FnOnce() -> SocketRef) -> bool {
+        let mut outlet = lock(&self.outlet);
+        let opens = matches!(*outlet, Outlet::Pending);
+        if opens {
+            *outlet = Outlet::Engine(socket());
+        }
+        opens
+    }
+
+    /// Whether the CONNECT packet has not been sent yet, so that nothing can be told to the socket.
+    pub fn is_connecting(&self) -> bool {
+        matches!(*lock(&self.outlet), Outlet::Pending)
+    }
+
+    /// Closes the way out, and gives the conversations that the socket had joined, and whether the way out was ever open.
+    /// What it sent before is still carried out.
+    pub fn end(&self) -> (HashSet<ConversationId>, bool) {
         let outlet = mem::replace(&mut *lock(&self.outlet), Outlet::Ended);
         if let Outlet::Lane(lane, _) = outlet {
             self.wire.close_lane(lane);
         }
-        mem::take(&mut lock(&self.joined))
+        let was_open = matches!(outlet, Outlet::Engine(_) | Outlet::Lane(..));
+        (mem::take(&mut lock(&self.joined)), was_open)
     }
 
     /// Whether the socket has ended.
@@ -278,11 +296,11 @@ impl Session {
         next
     }
 
-    /// Notes that the socket is about to join.
+    /// Notes that the socket is about to join; false when that is noted already.
     ///
     /// # Errors
     /// When it has joined too many conversations, or has ended.
-    pub fn joining(&self, conversation: &ConversationId, most: usize) -> Result<(), Rejection> {
+    pub fn joining(&self, conversation: &ConversationId, most: usize) -> Result<bool, Rejection> {
         let mut joined = lock(&self.joined);
         if self.has_ended() {
             return Err(Code::Unavailable.into());
@@ -290,8 +308,7 @@ impl Session {
         if joined.len() >= most && !joined.contains(conversation) {
             return Err(Rejection::with(Code::Overloaded, "this socket has joined too many conversations"));
         }
-        joined.insert(conversation.clone());
-        Ok(())
+        Ok(joined.insert(conversation.clone()))
     }
 
     /// Whether the socket has joined the conversation, or is about to.

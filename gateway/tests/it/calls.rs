@@ -2,7 +2,9 @@
 
 #![cfg(test)]
 
-use fred::interfaces::KeysInterface;
+use std::collections::HashMap;
+
+use fred::interfaces::{HashesInterface, KeysInterface};
 use parlance_domain::id::CallId;
 use serde_json::{Value, json};
 
@@ -210,6 +212,49 @@ async fn a_call_whose_object_is_gone_is_answered_and_ended_from_what_postgres_ha
     scene.app.drained("c").await;
     forget(&scene.app, &ringing).await;
     scene.bob.refused("call:end", of(&ringing), "conflict").await;
+    worker.stop().await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_went_with_its_conversation_is_not_found_where_the_id_begins_again() {
+    let scene = Scene::new().await;
+    let ringing = start(&scene.ann).await;
+    assert_eq!(scene.here.rest("DELETE", "/v1/conversations/c", json!({})).await.0, 204);
+    scene.app.conversation(&scene.here, "c", &["ann", "bob"]).await;
+    let nothing_is_found = async || {
+        for (client, event) in [(&scene.bob, "call:answer"), (&scene.ann, "call:end")] {
+            client.refused(event, of(&ringing), "not_found").await;
+        }
+        assert_eq!(on(&scene.here, "ann", "GET", &ringing, "").await.0, 404);
+        let list = acting(&scene.here, "ann", "GET", "/v1/conversations/c/calls", json!({})).await;
+        assert_eq!((list.0, &list.1["calls"]), (200, &json!([])), "{list:?}");
+    };
+    nothing_is_found().await;
+    let worker = scene.app.worker().await;
+    scene.app.drained("c").await;
+    nothing_is_found().await;
+    assert_eq!(row(&scene.app, &ringing).await, None);
+    worker.stop().await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_call_that_has_ended_stays_so_when_redis_goes_back_in_time() {
+    let scene = Scene::new().await;
+    let worker = scene.app.worker().await;
+    let ringing = start(&scene.ann).await;
+    let (client, keys) = (scene.app.broker.client(), scene.app.broker.keys());
+    let id: CallId = ringing["id"].as_str().unwrap().parse().unwrap();
+    let object = keys.object(id).unwrap();
+    let before: HashMap<String, String> = client.hgetall(&object).await.unwrap();
+    change(&scene.ann, "call:end", &ringing).await;
+    scene.app.drained("c").await;
+    // As after a crash that took the end of the call, which Postgres has.
+    let _: i64 = client.hset(&object, before).await.unwrap();
+    let _: i64 = client.hset(keys.state(&crate::app::id("c")), ("replid", "another")).await.unwrap();
+    scene.bob.refused("call:answer", of(&ringing), "conflict").await;
+    assert_eq!(on(&scene.here, "ann", "GET", &ringing, "").await.1["status"], "ended");
     worker.stop().await;
     scene.end().await;
 }

@@ -244,6 +244,8 @@ async fn a_deleted_id_begins_again_without_its_past() {
     for command in ["message:edit", "message:delete", "message:get", "reaction:add"] {
         ann.refused(command, of_before.clone(), "not_found").await;
     }
+    let answer = json!({"conversationId": "c", "content": "x", "replyTo": old["id"]});
+    ann.refused("message:send", answer, "not_found").await;
     ann.ok("message:edit", json!({"messageId": new["id"], "content": "edited"})).await;
 
     // The same when the worker has caught up.

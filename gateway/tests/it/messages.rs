@@ -2,7 +2,10 @@
 
 #![cfg(test)]
 
-use fred::interfaces::KeysInterface;
+use std::collections::HashMap;
+
+use fred::interfaces::{HashesInterface, KeysInterface};
+use parlance_domain::id::MessageId;
 use serde_json::{Value, json};
 
 use crate::{
@@ -105,5 +108,29 @@ async fn what_is_encrypted_passes_as_it_is() {
     app.drained("c").await;
     let read = bob.ok("message:get", json!({"messageId": sent["id"]})).await["message"].clone();
     assert_eq!((&read["content"], &read["metadata"]), (&json!(content), &metadata));
+    app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_taken_back_stays_so_when_redis_goes_back_in_time() {
+    let (app, gateway) = TestApp::with_gateway().await;
+    app.conversation(&gateway, "c", &["ann"]).await;
+    let worker = app.worker().await;
+    let ann = Client::connect(&gateway, "ann").await;
+    ann.join("c").await;
+    let sent = ann.send("c", "first").await;
+    let (client, keys) = (app.broker.client(), app.broker.keys());
+    let id: MessageId = sent["id"].as_str().unwrap().parse().unwrap();
+    let object = keys.object(id).unwrap();
+    let before: HashMap<String, String> = client.hgetall(&object).await.unwrap();
+    ann.ok("message:delete", json!({"messageId": sent["id"]})).await;
+    app.drained("c").await;
+    // As after a crash that took the deletion, which Postgres has.
+    let _: u64 = client.del(&object).await.unwrap();
+    let _: i64 = client.hset(&object, before).await.unwrap();
+    let _: i64 = client.hset(keys.state(&crate::app::id("c")), ("replid", "another")).await.unwrap();
+    ann.refused("message:edit", json!({"messageId": sent["id"], "content": "again"}), "not_found").await;
+    ann.refused("reaction:add", json!({"messageId": sent["id"], "emoji": "👍"}), "not_found").await;
+    worker.stop().await;
     app.end().await;
 }

@@ -304,6 +304,54 @@ async fn numbers_that_nobody_could_know_of_are_told_apart_by_their_epoch() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_was_removed_in_what_cannot_be_told_is_put_out_all_the_same() {
+    for deleted in [false, true] {
+        let scene = Scene::new(&[]).await;
+        let stays = Client::connect(&scene.here, "sender").await;
+        stays.join("c").await;
+        let sent = scene.send(5).await;
+        scene.reader_gets(&sent).await;
+        scene.proxy.deafen_subscriber();
+        let unheard = if deleted {
+            let answer = scene.there.rest("DELETE", "/v1/conversations/c", json!({})).await;
+            assert_eq!(answer.0, 204);
+            "conversation.deleted"
+        } else {
+            scene.there.remove("c", "reader").await;
+            "participant.removed"
+        };
+        scene.proxy.has_thrown_away(unheard).await;
+        // As after a crash that took the removal and what was said before it.
+        restarted(&scene.app).await;
+        let kept = [("seq", sent[2]["seq"].to_string()), ("rev", sent[2]["offset"].to_string())];
+        let keys = scene.app.broker.keys();
+        let _: i64 = scene.app.broker.client().hset(keys.state(&id("c")), kept.to_vec()).await.unwrap();
+        let _: i64 = scene.app.broker.client().del(keys.log(&id("c"))).await.unwrap();
+        scene.proxy.hear();
+        if deleted {
+            scene.app.conversation(&scene.there, "c", &["nobody"]).await;
+        } else {
+            scene.send(1).await;
+        }
+        scene.reader.event("resync").await;
+        let left = scene.reader.event("conversation:left").await;
+        assert_eq!(left, json!({"conversationId": "c", "reason": "removed"}));
+        if deleted {
+            stays.event("conversation:left").await;
+        } else {
+            let last = scene.send(1).await.remove(0);
+            eventually("who stays goes on", async || {
+                stays.events("message:created").contains(&last).then_some(())
+            })
+            .await;
+            assert!(stays.events("conversation:left").is_empty());
+            assert_eq!(scene.reader.events("message:created").len(), 5);
+        }
+        scene.app.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn events_without_a_place_do_not_wait_for_a_gap() {
     let scene = Scene::new(&[]).await;
     scene.send_unheard(2).await;

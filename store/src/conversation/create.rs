@@ -117,11 +117,12 @@ const CREATE: &str = "
     RETURNING id";
 
 /// Rows of former members and of cursors become members again; their cursors stay. They joined in the order in which they
-/// are named.
+/// are named; rows are locked in the order of the bytes, as by the worker.
 const ENROL: &str = "
     INSERT INTO participants AS p (conversation_id, user_id, role, joined_at)
     SELECT $1, wanted.member, wanted.role, now() + wanted.place * interval '1 microsecond'
     FROM UNNEST($2::text[], $3::text[]) WITH ORDINALITY AS wanted (member, role, place)
+    ORDER BY wanted.member COLLATE \"C\"
     ON CONFLICT (conversation_id, user_id) DO UPDATE SET role = EXCLUDED.role, left_at = NULL,
         joined_at = CASE WHEN p.left_at IS NULL THEN p.joined_at ELSE EXCLUDED.joined_at END";
 

@@ -45,7 +45,7 @@ impl Store {
                 .bind(i64::try_from(MAX_LISTED_PARTICIPANTS).unwrap_or(i64::MAX))
                 .fetch_all(&mut *connection)
                 .await?;
-            for statement in [LEAVE, DELETE] {
+            for statement in [LOCK_PARTICIPANTS, LEAVE, DELETE] {
                 sqlx::query(statement).bind(id.as_str()).execute(&mut *connection).await?;
             }
             let participants = users.into_iter().map(|user| row::text("participants.user_id", user));
@@ -65,6 +65,13 @@ const LOCK: &str = "
 const PARTICIPANTS: &str = "
     SELECT user_id FROM participants WHERE conversation_id = $1 AND left_at IS NULL
     ORDER BY joined_at, user_id LIMIT $2";
+
+/// In the order of the bytes, as the worker locks those whose cursors move.
+const LOCK_PARTICIPANTS: &str = "
+    WITH locked AS MATERIALIZED (
+        SELECT user_id FROM participants WHERE conversation_id = $1 AND left_at IS NULL
+        ORDER BY user_id COLLATE \"C\" FOR NO KEY UPDATE)
+    SELECT count(*) FROM locked";
 
 const LEAVE: &str = "
     UPDATE participants SET left_at = now() WHERE conversation_id = $1 AND left_at IS NULL";

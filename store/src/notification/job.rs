@@ -78,7 +78,8 @@ impl Store {
             users.iter().map(move |user| (conversation.as_str(), user.as_str()))
         });
         let (conversations, users): (Vec<&str>, Vec<&str>) = pairs.unzip();
-        self.run(async |connection| {
+        self.transaction(async |connection| {
+            query(LOCK).bind(&messages).execute(&mut *connection).await?;
             let made = query(MAKE)
                 .bind(&messages)
                 .bind(&texts)
@@ -141,6 +142,12 @@ const WAITING: &str = "
 const COUNT: &str = "
     SELECT conversation_id, count(*) FROM participants
     WHERE conversation_id = ANY($1) AND left_at IS NULL GROUP BY conversation_id";
+
+/// A conversation that is deleted meanwhile waits until the notifications are there, or they are not made: what takes
+/// them away finds all there are. In the order of the bytes, as whoever locks several does.
+const LOCK: &str = "
+    SELECT 1 FROM conversations WHERE id IN (SELECT conversation_id FROM messages WHERE id = ANY($1))
+    ORDER BY id COLLATE \"C\" FOR SHARE";
 
 /// A notification is as old as its message. Its id is a UUID of version 7 (RFC 9562, 5.7): one of version 4 with the time
 /// in its first six bytes, and two more bits of the version.

@@ -112,12 +112,16 @@ async fn only_what_is_not_over_and_took_too_long_is_overdue() {
     assert_eq!(overdue(9, 9, None, 2).await, [call_id(0), call_id(1)]);
     assert_eq!(overdue(9, 9, Some(call_id(1)), 2).await, [call_id(4), call_id(5)]);
     assert_eq!(overdue(-1, 9, None, 9).await, [call_id(1), call_id(5)]);
-    store
-        .run(async |connection| {
-            sqlx::query("UPDATE conversations SET deleted_at = now()").execute(connection).await?;
-            Ok(())
-        })
-        .await
-        .unwrap();
+    let run = async |sql: &'static str| {
+        let run = store.run(async |connection| Ok(sqlx::query(sql).execute(connection).await?));
+        run.await.unwrap();
+    };
+    run("UPDATE conversations SET deleted_at = now()").await;
     assert!(overdue(9, 9, None, 9).await.is_empty(), "nobody is left to be told");
+    // An open conversation stays deleted when it is used again.
+    run("UPDATE calls SET rev = 7").await;
+    run("UPDATE conversations SET deleted_rev = 6").await;
+    assert_eq!(overdue(9, 9, None, 2).await, [call_id(0), call_id(1)]);
+    run("UPDATE conversations SET deleted_rev = 7").await;
+    assert!(overdue(9, 9, None, 9).await.is_empty(), "these went with it");
 }

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use parlance_domain::{
+    conversation::MAX_LISTED_PARTICIPANTS,
     id::{ConversationId, MessageId},
     version::Seq,
 };
@@ -102,6 +103,22 @@ async fn what_is_stored_of_each_is_told_until_it_takes_the_bytes() {
     assert_eq!(listed(&[message_id(2)], 1_000, 1 << 20).await[0].unread, 0);
     assert_eq!(listed(&[], 0, 1 << 20).await[0].unread, 0, "no more than asked for");
     assert_eq!(listed(&[], 1_000, 1).await.len(), 1);
+}
+
+#[tokio::test]
+async fn of_very_many_participants_the_first_ones_are_listed() {
+    let (_database, store) = TestDatabase::migrated().await;
+    scene(&store).await;
+    let more = "INSERT INTO participants (conversation_id, user_id, joined_at)
+        SELECT 'c1', 'u' || n, now() + interval '1 minute' FROM generate_series(1, 1500) n";
+    store.run(async |connection| Ok(sqlx::query(more).execute(connection).await?)).await.unwrap();
+    let mut all = joined(&store, "ann", None, 10).await;
+    all.retain(|joined| joined.conversation == id("c1"));
+    let unread = Unread { user: &user("ann"), except: &[], most: 10 };
+    let listed = store.listed(&all, unread, 1 << 20).await.unwrap();
+    let participants = &listed[0].conversation.participants;
+    assert_eq!(participants.len(), MAX_LISTED_PARTICIPANTS);
+    assert_eq!(participants[..2], [user("ann"), user("bob")]);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ mod conversations;
 mod database;
 mod list;
 mod messages;
+mod notifications;
 mod outbox;
 mod participants;
 mod schema;

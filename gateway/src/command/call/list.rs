@@ -9,7 +9,7 @@ use parlance_domain::{
     rejection::Rejection,
 };
 
-use super::super::{Actor, failed};
+use super::super::{Actor, failed, history::logged::Logged};
 use crate::app::App;
 
 /// Reads the calls before `before`, or the newest; at most `limit`, and whether there are more.
@@ -27,12 +27,17 @@ pub(crate) async fn list(
         app.membership.authorize(actor.user_id()?, conversation).await?;
     }
     // The log first: what it has no longer by then was in Postgres before.
-    let logged = app.broker.log_unpersisted(conversation).await;
-    let logged = logged.map_err(|error| failed("read the hot log", &error))?;
-    let stored = app.store.calls(conversation, before, limit as u64 + 1).await;
-    let stored = stored.map_err(|error| failed("read calls", &error))?;
-    let logged = logged.into_iter().filter_map(|envelope| match envelope.event {
-        Event::CallStarted(call) | Event::CallAnswered(call) | Event::CallEnded(call) => Some(*call),
+    let logged = Logged::read(app, conversation).await?;
+    let stored = if logged.is_complete() {
+        Vec::new()
+    } else {
+        let stored = app.store.calls(conversation, before, limit as u64 + 1).await;
+        stored.map_err(|error| failed("read calls", &error))?
+    };
+    let logged = logged.envelopes().iter().filter_map(|envelope| match &envelope.event {
+        Event::CallStarted(call) | Event::CallAnswered(call) | Event::CallEnded(call) => {
+            Some(Call::clone(call))
+        }
         _ => None,
     });
     Ok(page(before, limit, stored.into_iter().chain(logged)))

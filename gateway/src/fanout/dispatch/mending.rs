@@ -45,6 +45,7 @@ impl Worker {
             return;
         }
         tracing::debug!(%conversation, at = ?order.heads().version, found = found.kind(), "repaired");
+        let is_whole = matches!(found, Repair::Events(_) | Repair::NewEpoch(_) | Repair::CaughtUp);
         let repaired = order.repair(found);
         let heads = order.heads();
         for envelope in &repaired.deliver {
@@ -53,10 +54,14 @@ impl Worker {
         if repaired.resync {
             self.resync(conversation, heads);
         }
+        if !is_whole {
+            self.recheck(conversation);
+        }
         if repaired.again {
             self.repair(conversation);
         } else {
             self.admit(conversation);
+            self.resume_readers(conversation);
             self.linger_if_empty(conversation);
         }
     }

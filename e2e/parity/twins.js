@@ -3,10 +3,10 @@
 /** A payload without an id that its path needs asks for a path that is none. */
 const segment = (id) => encodeURIComponent(id ?? '');
 
-/** A parameter without a value is one left out, as `null` is; all others are texts. */
+/** All parameters are texts, so that `null` can only be left out. */
 function query(parameters) {
-  const given = Object.entries(parameters).filter(([, value]) => value !== undefined);
-  const text = new URLSearchParams(given.map(([name, value]) => [name, value === null ? '' : `${value}`])).toString();
+  const given = Object.entries(parameters).filter(([, value]) => value !== undefined && value !== null);
+  const text = new URLSearchParams(given.map(([name, value]) => [name, `${value}`])).toString();
   return text === '' ? '' : `?${text}`;
 }
 
