@@ -2,7 +2,7 @@
 //! changes something can say what state the change is meant for.
 //!
 //! A handler that reads one resource answers [`Tagged`]; [`not_modified`] then answers `If-None-Match`. A handler that
-//! changes one reads it first and calls [`matches`].
+//! changes one reads it first and calls [`matches()`].
 
 use axum::{
     Json,

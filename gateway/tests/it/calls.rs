@@ -654,7 +654,7 @@ async fn the_calls_of_a_conversation_are_listed_newest_first_before_and_after_th
     let pages = async |limit: usize| {
         let (mut found, mut cursor) = (Vec::new(), String::new());
         loop {
-            let path = format!("/v1/conversations/c/calls?limit={limit}&cursor={cursor}");
+            let path = format!("/v1/conversations/c/calls?limit={limit}{cursor}");
             let (status, page) = acting(&scene.there, "carol", "GET", &path, json!({})).await;
             assert_eq!(status, 200, "{page}");
             documented(&scene.there, "GET", "/v1/conversations/{conversation}/calls", 200, &page).await;
@@ -662,7 +662,7 @@ async fn the_calls_of_a_conversation_are_listed_newest_first_before_and_after_th
             assert!(calls.len() <= limit);
             found.extend(calls);
             match page["nextCursor"].as_str() {
-                Some(next) => cursor = next.to_owned(),
+                Some(next) => cursor = format!("&cursor={next}"),
                 None => return found,
             }
         }
