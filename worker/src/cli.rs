@@ -45,7 +45,7 @@ enum Verb {
     /// Check the configuration.
     CheckConfig,
     /// Print the configuration that counts, without secrets.
-    PrintConfig,
+    PrintConfig(print_config::Options),
     /// Ask the worker of this configuration whether it is ready.
     Healthcheck,
 }
@@ -99,8 +99,12 @@ pub async fn main(arguments: impl IntoIterator<Item = OsString>, environment: En
 }
 
 async fn obey(cli: Cli, environment: Environment) -> Result<ExitCode, Failure> {
+    if let Verb::PrintConfig(print_config::Options { reference: true }) = cli.verb {
+        print_config::print_reference(&mut io::stdout().lock())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let sources = Sources::load(cli.config.as_deref(), environment)?;
-    if matches!(cli.verb, Verb::PrintConfig) {
+    if matches!(cli.verb, Verb::PrintConfig(_)) {
         // Also of a configuration with mistakes: it shows where each value comes from.
         print_config::print(&sources, &mut io::stdout().lock())?;
     }
@@ -115,7 +119,7 @@ async fn obey(cli: Cli, environment: Environment) -> Result<ExitCode, Failure> {
             verb.obey(&Store::connect(&settings.store()).await?, &mut io::stdout()).await?;
         }
         Verb::CheckConfig => check_config::print(&mut io::stdout().lock())?,
-        Verb::PrintConfig => {}
+        Verb::PrintConfig(_) => {}
         Verb::Healthcheck => healthcheck::ask(&settings.admin).await?,
     }
     Ok(ExitCode::SUCCESS)
