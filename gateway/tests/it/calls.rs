@@ -517,6 +517,8 @@ async fn a_signal_reaches_those_whom_it_is_for_and_nobody_else() {
 
     // Who has left the conversation hears nothing of it, even as a participant of the call.
     scene.here.remove("c", "carol").await;
+    // From here on it is in effect at this gateway.
+    scene.ann.event("participant:removed").await;
     scene.ann.ok("call:signal", to_all("last")).await;
     scene
         .ann
