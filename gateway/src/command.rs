@@ -20,6 +20,7 @@ mod leave;
 mod message_get;
 mod notifications;
 mod notify;
+pub mod page;
 mod participant;
 mod persisted;
 mod ping;
@@ -82,6 +83,17 @@ impl Actor {
     /// `forbidden` for a backend that acts for none.
     pub fn profile(&self) -> Result<&Profile, Rejection> {
         self.profile.as_ref().ok_or_else(|| Rejection::with(Code::Forbidden, "this needs a user to act for"))
+    }
+
+    /// Whether it is a backend that acts for nobody, which may read everything.
+    fn reads_everything(&self) -> bool {
+        self.service && self.profile.is_none()
+    }
+
+    /// # Errors
+    /// `forbidden` for whoever is no backend.
+    fn only_backends(&self) -> Result<(), Rejection> {
+        if self.service { Ok(()) } else { Err(Rejection::with(Code::Forbidden, "this needs a service key")) }
     }
 
     fn user_id(&self) -> Result<&UserId, Rejection> {

@@ -18,11 +18,7 @@ mod resume;
 mod room;
 
 use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -40,7 +36,7 @@ use parlance_domain::{
     version::Heads,
 };
 use parlance_store::Store;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     command::receipts::Receipts,
@@ -48,6 +44,7 @@ use crate::{
     membership::Membership,
     socket::{cluster::ClusterDriver, session::Session},
     users::Users,
+    workers::Workers,
 };
 use crowd::Lanes;
 use dispatch::{Task, Worker};
@@ -56,8 +53,6 @@ use here::Attendance;
 use receive::Receivers;
 pub use resume::{Allowance, Place};
 
-/// How many tasks may wait for one dispatch worker.
-const QUEUE: usize = 16 * 1024;
 /// How many bytes of publications may wait for one dispatch worker.
 const QUEUE_BYTES: usize = 64 * 1024 * 1024;
 /// How many repairs read Redis and Postgres at the same time.
@@ -150,15 +145,7 @@ pub(crate) struct Shared {
 /// A handle on the dispatch workers; cheap to clone.
 #[derive(Clone)]
 pub struct Fanout {
-    workers: Arc<[Queue]>,
-}
-
-/// The queue of one worker.
-#[derive(Clone)]
-struct Queue {
-    tasks: mpsc::Sender<Task>,
-    /// Bytes of publications in it.
-    bytes: Arc<AtomicUsize>,
+    workers: Workers<Task>,
 }
 
 /// What fan-out is made of.
@@ -214,14 +201,11 @@ impl Fanout {
             delivered,
             deliveries,
         });
-        let start = |_| {
-            let (tasks, queue) = mpsc::channel(QUEUE);
-            let bytes = Arc::new(AtomicUsize::new(0));
-            let worker = Worker::new(shared.clone(), tasks.downgrade(), queue, bytes.clone());
+        let start = |inlet| {
+            let worker = Worker::new(shared.clone(), inlet);
             lifecycle.spawn_support("dispatch worker", worker.run(lifecycle.hard()));
-            Queue { tasks, bytes }
         };
-        let fanout = Self { workers: (0..parts.workers.max(1)).map(start).collect() };
+        let fanout = Self { workers: Workers::start(parts.workers, QUEUE_BYTES, start) };
         let pulse = probe::Pulse::new(shared.broker.keys().partitions().count());
         let receivers = Receivers { fanout: fanout.clone(), users: parts.users, cluster: parts.cluster };
         let receive = receive::run(receivers.clone(), parts.inbox, pulse.clone(), lifecycle.hard());
@@ -233,10 +217,8 @@ impl Fanout {
 
     /// Lets a socket join.
     pub fn join(&self, conversation: ConversationId, join: Join) {
-        let queue = self.queue(&conversation);
-        if let Err(refused) = queue.tasks.try_send(Task::Join { conversation, join })
-            && let Task::Join { join, .. } = refused.into_inner()
-        {
+        let queue = self.workers.of(&conversation);
+        if let Err(Task::Join { join, .. }) = queue.try_ask(Task::Join { conversation, join }) {
             (join.confirm)(Err(Rejection::from(Code::Overloaded).into()));
         }
     }
@@ -248,10 +230,8 @@ impl Fanout {
         socket: u64,
         then: Box<dyn FnOnce(Result<(), Rejection>) + Send>,
     ) {
-        let queue = self.queue(&conversation);
-        if let Err(refused) = queue.tasks.try_send(Task::Leave { conversation, socket, then })
-            && let Task::Leave { then, .. } = refused.into_inner()
-        {
+        let queue = self.workers.of(&conversation);
+        if let Err(Task::Leave { then, .. }) = queue.try_ask(Task::Leave { conversation, socket, then }) {
             then(Err(Code::Overloaded.into()));
         }
     }
@@ -260,9 +240,9 @@ impl Fanout {
     pub async fn gone(&self, socket: u64, conversations: impl IntoIterator<Item = ConversationId>) {
         for conversation in conversations {
             let then = Box::new(|_| ());
-            let queue = self.queue(&conversation);
-            // A closed queue has no members any more.
-            let _ = queue.tasks.send(Task::Leave { conversation, socket, then }).await;
+            let queue = self.workers.of(&conversation);
+            // A worker that has ended has no members any more.
+            queue.ask(Task::Leave { conversation, socket, then }).await;
         }
     }
 
@@ -270,7 +250,7 @@ impl Fanout {
     pub async fn seen(&self, conversation: &ConversationId) -> Heads {
         let (reply, seen) = oneshot::channel();
         let task = Task::Seen { conversation: conversation.clone(), reply };
-        if self.queue(conversation).tasks.send(task).await.is_err() {
+        if !self.workers.of(conversation).ask(task).await {
             return Heads::default();
         }
         seen.await.unwrap_or_default()
@@ -278,36 +258,17 @@ impl Fanout {
 
     /// Subscribes again to every conversation of `partition`, or of all, and looks for what was missed.
     async fn resubscribe(&self, partition: Option<Partition>) {
-        for queue in self.workers.iter() {
-            let _ = queue.tasks.send(Task::Resubscribe { partition }).await;
-        }
+        self.workers.ask_all(|| Task::Resubscribe { partition }).await;
     }
 
     /// Compares all live conversations with what Redis knows, and repairs those that are behind.
     async fn compare(&self) {
-        for queue in self.workers.iter() {
-            let _ = queue.tasks.send(Task::Compare).await;
-        }
+        self.workers.ask_all(|| Task::Compare).await;
     }
 
     /// Puts a publication in its worker's queue; false when it does not fit and was dropped.
     fn publish(&self, conversation: ConversationId, payload: String) -> bool {
-        let queue = self.queue(&conversation);
-        let bytes = payload.len();
-        if queue.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= QUEUE_BYTES
-            && queue.tasks.try_send(Task::Published { conversation, payload }).is_ok()
-        {
-            return true;
-        }
-        queue.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        false
-    }
-
-    #[expect(clippy::indexing_slicing, reason = "the index is a remainder of the length, which is not 0")]
-    fn queue(&self, conversation: &ConversationId) -> &Queue {
-        let mut hasher = DefaultHasher::new();
-        conversation.hash(&mut hasher);
-        let index = hasher.finish() % self.workers.len() as u64;
-        &self.workers[usize::try_from(index).unwrap_or(0)]
+        let (queue, bytes) = (self.workers.of(&conversation), payload.len());
+        queue.publish(Task::Published { conversation, payload }, bytes)
     }
 }

@@ -18,3 +18,4 @@ pub mod server;
 pub mod socket;
 pub mod uploads;
 pub mod users;
+mod workers;

@@ -15,7 +15,6 @@ mod idempotency;
 mod messages;
 mod notifications;
 pub mod openapi;
-pub mod page;
 mod participants;
 mod path;
 mod problem;

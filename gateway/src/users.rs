@@ -9,14 +9,7 @@ mod devices;
 mod subscription;
 mod worker;
 
-use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use parlance_broker::{
     partition::{Partition, Partitions},
@@ -24,28 +17,17 @@ use parlance_broker::{
 };
 use parlance_chassis::lifecycle;
 use parlance_domain::id::UserId;
-use tokio::sync::mpsc;
 
-use crate::{dialect::Dialects, fanout::Member, socket::session::Session};
+use crate::{dialect::Dialects, fanout::Member, socket::session::Session, workers::Workers};
 use worker::{Task, Worker};
 
-/// How many tasks may wait for one worker.
-const QUEUE: usize = 16 * 1024;
 /// How many bytes of publications may wait for one worker.
 const QUEUE_BYTES: usize = 32 * 1024 * 1024;
 
 /// A handle on the workers; cheap to clone.
 #[derive(Clone)]
 pub struct Users {
-    workers: Arc<[Queue]>,
-}
-
-/// The queue of one worker.
-#[derive(Clone)]
-struct Queue {
-    tasks: mpsc::Sender<Task>,
-    /// Bytes of publications in it.
-    bytes: Arc<AtomicUsize>,
+    workers: Workers<Task>,
 }
 
 /// Tells a socket that it is ready. Called exactly once, by the user's worker before it hands on the next event, so it
@@ -78,7 +60,6 @@ struct Shared {
 impl Users {
     /// Starts the workers.
     pub fn start(parts: Parts, lifecycle: &lifecycle::Handle) -> Self {
-        let count = parts.workers.max(1);
         let shared = Arc::new(Shared {
             subscriber: parts.subscriber,
             partitions: parts.partitions,
@@ -86,55 +67,34 @@ impl Users {
             deadline: parts.deadline,
             lifecycle: lifecycle.clone(),
         });
-        let start = |_| {
-            let (tasks, queue) = mpsc::channel(QUEUE);
-            let bytes = Arc::new(AtomicUsize::new(0));
-            let worker = Worker::new(shared.clone(), tasks.downgrade(), queue, bytes.clone());
+        let start = |inlet| {
+            let worker = Worker::new(shared.clone(), inlet);
             lifecycle.spawn_support("user worker", worker.run(lifecycle.hard()));
-            Queue { tasks, bytes }
         };
-        Self { workers: (0..count).map(start).collect() }
+        Self { workers: Workers::start(parts.workers, QUEUE_BYTES, start) }
     }
 
     /// Notes a socket; `greet` is called when the user's channel is subscribed, or cannot be subscribed now. From
     /// then on the socket gets the user's events.
     pub async fn connected(&self, socket: &Arc<Session>, greet: Greet) {
         let task = Task::Connected { member: Member::of(socket), greet };
-        // A closed queue is one of a gateway that has ended.
-        let _ = self.queue(&socket.user).tasks.send(task).await;
+        self.workers.of(&socket.user).ask(task).await;
     }
 
     /// Forgets a socket, which has ended before.
     pub async fn gone(&self, socket: &Session) {
         let task = Task::Gone { user: socket.user.clone(), socket: socket.key };
-        let _ = self.queue(&socket.user).tasks.send(task).await;
+        self.workers.of(&socket.user).ask(task).await;
     }
 
     /// Subscribes again to every user of `partition`, or to all.
     pub(crate) async fn resubscribe(&self, partition: Option<Partition>) {
-        for queue in self.workers.iter() {
-            let _ = queue.tasks.send(Task::Resubscribe { partition }).await;
-        }
+        self.workers.ask_all(|| Task::Resubscribe { partition }).await;
     }
 
     /// Puts a publication in its worker's queue; false when it does not fit and was dropped.
     pub(crate) fn publish(&self, user: UserId, payload: String) -> bool {
-        let queue = self.queue(&user);
-        let bytes = payload.len();
-        if queue.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes <= QUEUE_BYTES
-            && queue.tasks.try_send(Task::Published { user, payload }).is_ok()
-        {
-            return true;
-        }
-        queue.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        false
-    }
-
-    #[expect(clippy::indexing_slicing, reason = "the index is a remainder of the length, which is not 0")]
-    fn queue(&self, user: &UserId) -> &Queue {
-        let mut hasher = DefaultHasher::new();
-        user.hash(&mut hasher);
-        let index = hasher.finish() % self.workers.len() as u64;
-        &self.workers[usize::try_from(index).unwrap_or(0)]
+        let (queue, bytes) = (self.workers.of(&user), payload.len());
+        queue.publish(Task::Published { user, payload }, bytes)
     }
 }

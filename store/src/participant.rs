@@ -151,10 +151,14 @@ struct ParticipantRow {
 
 impl ParticipantRow {
     fn state(self) -> Result<ParticipantState, StoreError> {
-        let name = self.name.unwrap_or_else(|| self.user_id.clone());
-        let id = row::text("participants.user_id", self.user_id)?;
         Ok(ParticipantState {
-            participant: Profile { id, name, avatar: self.avatar, role: self.role },
+            participant: row::profile(
+                "participants.user_id",
+                self.user_id,
+                self.name,
+                self.avatar,
+                self.role,
+            )?,
             role: participant_role(&self.participant_role)?,
             member: self.left_at.is_none(),
             version: row::version(self.epoch, self.rev),

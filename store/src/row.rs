@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use parlance_domain::{
     time::Timestamp,
+    user::Profile,
     version::{Seq, Version},
 };
 use serde::{
@@ -42,4 +43,16 @@ pub(crate) fn time(column: Option<DateTime<Utc>>) -> Timestamp {
 pub(crate) fn text<T: for<'a> Deserialize<'a>>(name: &str, column: String) -> Result<T, StoreError> {
     T::deserialize(IntoDeserializer::<value::Error>::into_deserializer(column))
         .map_err(|error| StoreError::Unexpected(format!("{name} {error}")))
+}
+
+/// A user as columns have him, who may be unknown: then his name is the id.
+pub(crate) fn profile(
+    column: &str,
+    id: String,
+    name: Option<String>,
+    avatar: Option<String>,
+    role: Option<String>,
+) -> Result<Profile, StoreError> {
+    let name = name.unwrap_or_else(|| id.clone());
+    Ok(Profile { id: text(column, id)?, name, avatar, role })
 }

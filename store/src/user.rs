@@ -153,8 +153,7 @@ struct UserRow {
 
 impl UserRow {
     fn profile(self) -> Result<Profile, StoreError> {
-        let name = self.name.unwrap_or_else(|| self.id.clone());
-        Ok(Profile { id: row::text("users.id", self.id)?, name, avatar: self.avatar, role: self.role })
+        row::profile("users.id", self.id, self.name, self.avatar, self.role)
     }
 }
 

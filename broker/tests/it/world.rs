@@ -8,7 +8,7 @@ use std::{
 };
 
 use fred::{
-    interfaces::{HashesInterface, KeysInterface, SortedSetsInterface, StreamsInterface},
+    interfaces::{HashesInterface, KeysInterface, LuaInterface, SortedSetsInterface, StreamsInterface},
     types::{Key, Value, scan::Scanner},
 };
 use futures_util::TryStreamExt;
@@ -196,7 +196,7 @@ impl World {
     pub async fn snapshot(&self) -> BTreeMap<String, Value> {
         let mut values = BTreeMap::new();
         for key in self.keys().await {
-            let value = self.broker.client().dump(&key).await.unwrap();
+            let value = self.broker.client().eval(VALUE, vec![key.clone()], ()).await.unwrap();
             values.insert(key, value);
         }
         values
@@ -210,6 +210,19 @@ impl World {
         self.broker.close().await;
     }
 }
+
+/// What a key holds. The fields of a hash are sorted: Redis may answer them, and dump them, in another order when nothing
+/// was written.
+const VALUE: &str = "
+    local kind = redis.call('TYPE', KEYS[1]).ok
+    if kind == 'string' then return redis.call('GET', KEYS[1]) end
+    if kind == 'zset' then return redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES') end
+    if kind == 'stream' then return redis.call('XRANGE', KEYS[1], '-', '+') end
+    local fields = redis.call('HGETALL', KEYS[1])
+    local pairs = {}
+    for i = 1, #fields, 2 do pairs[#pairs + 1] = #fields[i] .. ':' .. fields[i] .. fields[i + 1] end
+    table.sort(pairs)
+    return pairs";
 
 pub async fn connect(url: &str, prefix: &str, partitions: u16, deadline: Duration) -> Broker {
     Broker::connect(BrokerConfig { url: url.to_owned(), prefix: prefix.to_owned(), partitions, deadline })

@@ -4,24 +4,28 @@
 use parlance_broker::{
     BrokerError,
     append::{
-        Acl, Append, Appended, Floors,
+        Acl, Append, Appended, Floors, Once,
         reaction::{Reacted, Reacting},
     },
     replica::{Unconfirmed, Written},
 };
 use parlance_domain::{
-    id::ConversationId,
+    event::EventKind,
+    id::{ClientId, ConversationId, UserId},
     rejection::{Code, Rejection},
 };
 use parlance_store::StoreError;
 use serde_json::Value;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Actor, Answer, failed};
 use crate::app::App;
 
 /// How often an append is authorised anew before it is given up.
 const ATTEMPTS: u32 = 4;
+
+/// How long an append is recognised that only the gateway itself repeats.
+pub(super) const KEEP_OWN: Duration = Duration::from_secs(60);
 
 /// How many appends may wait for a replica; beyond it commands are refused as `overloaded`.
 pub const MOST_WAITING: usize = 50_000;
@@ -50,6 +54,23 @@ impl From<AppendError> for Rejection {
             AppendError::Postgres(error) => failed("read heads", &error),
         }
     }
+}
+
+/// What makes a command of a gateway's own recognisable, which it repeats when only the answer of Redis was lost.
+pub(super) fn once(
+    app: &App,
+    kind: EventKind,
+    conversation: &ConversationId,
+    user: &UserId,
+    mark: String,
+) -> Result<Once, Rejection> {
+    let attempt = ClientId::new(format!("{:032x}", rand::random::<u128>()));
+    let attempt = attempt.map_err(|error| failed("name a change", &error))?;
+    Ok(Once {
+        key: app.broker.keys().once(kind.as_str(), conversation, user, &attempt),
+        keep: KEEP_OWN,
+        mark,
+    })
 }
 
 /// Appends for a user who must be allowed to write. Answers [`Appended::Now`], [`Appended::Before`] or, for what was

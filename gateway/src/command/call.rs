@@ -8,16 +8,14 @@ pub(crate) mod list;
 pub(super) mod signal;
 pub(super) mod start;
 
-use std::time::Duration;
-
 use parlance_broker::{
-    append::{Append, Appended, Object, Once},
+    append::{Append, Appended, Object},
     replica::Written,
 };
 use parlance_domain::{
     call::{Call, CallBody, CallStatus, MAX_CALL_PARTICIPANTS},
     event::EventKind,
-    id::{CallId, ClientId, ConversationId},
+    id::{CallId, ConversationId},
     rejection::{Code, Rejection},
     version::Version,
 };
@@ -27,9 +25,6 @@ use crate::{app::App, dialect::view::reply};
 
 /// How often a change is decided again because another one came first. A call has no more events than this.
 const ATTEMPTS: usize = MAX_CALL_PARTICIPANTS + 2;
-/// How long an append is recognised, which only the gateway itself repeats.
-const KEEP: Duration = Duration::from_secs(60);
-
 /// Changes a call as `decide` says of its state, and answers with the call.
 async fn change(
     app: &App,
@@ -87,8 +82,7 @@ fn to_append(
     body: &CallBody,
     expected: Option<Version>,
 ) -> Result<Append, Rejection> {
-    let attempt = ClientId::new(format!("{:032x}", rand::random::<u128>()));
-    let attempt = attempt.map_err(|error| failed("name a change", &error))?;
+    let once = append::once(app, kind, conversation, actor.user_id()?, body.id.to_string())?;
     let text = serde_json::to_string(body).map_err(|error| failed("encode a call", &error))?;
     Ok(Append {
         conversation: conversation.clone(),
@@ -97,11 +91,7 @@ fn to_append(
         body: text,
         origin: actor.origin(),
         acl: None,
-        once: Once {
-            key: app.broker.keys().once(kind.as_str(), conversation, actor.user_id()?, &attempt),
-            keep: KEEP,
-            mark: body.id.to_string(),
-        },
+        once,
     })
 }
 

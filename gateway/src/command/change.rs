@@ -1,16 +1,14 @@
 //! Changing a message: read, decided and written with a compare-and-set, so that the newest state is always one that
 //! somebody decided on knowing the state before it.
 
-use std::time::Duration;
-
 use parlance_broker::{
-    append::{Append, Appended, Object, Once},
+    append::{Append, Appended, Object},
     objects::MessageObject,
     replica::Written,
 };
 use parlance_domain::{
     event::EventKind,
-    id::{ClientId, ConversationId, MessageId, UserId},
+    id::MessageId,
     message::{ChangedMessage, Message, MessageBody},
     rejection::{Code, Rejection},
 };
@@ -20,8 +18,6 @@ use crate::{app::App, dialect::view::reply};
 
 /// How often a change is decided again because another one came first.
 const ATTEMPTS: u32 = 16;
-/// How long an append of a change is recognised, which only the gateway itself repeats.
-const KEEP: Duration = Duration::from_secs(60);
 
 /// What a message becomes.
 pub(super) struct Change {
@@ -84,7 +80,7 @@ fn to_append(
     changed: &ChangedMessage,
 ) -> Result<Append, Rejection> {
     let id = message.body.id;
-    let once = once(app, kind, &message.conversation, actor.user_id()?, KEEP, id.to_string())?;
+    let once = append::once(app, kind, &message.conversation, actor.user_id()?, id.to_string())?;
     let mut fields = vec![("sender", message.body.sender.id.to_string()), ("seq", message.seq.0.to_string())];
     if kind == EventKind::MessageDeleted {
         // Nobody reacts to it any more.
@@ -99,20 +95,6 @@ fn to_append(
         once,
         object: Some(Object { id: id.into(), expected: Some(message.version), fields }),
     })
-}
-
-/// What makes a command of a gateway's own recognisable, which it repeats when only the answer of Redis was lost.
-pub(super) fn once(
-    app: &App,
-    kind: EventKind,
-    conversation: &ConversationId,
-    user: &UserId,
-    keep: Duration,
-    mark: String,
-) -> Result<Once, Rejection> {
-    let attempt = ClientId::new(format!("{:032x}", rand::random::<u128>()));
-    let attempt = attempt.map_err(|error| failed("name a change", &error))?;
-    Ok(Once { key: app.broker.keys().once(kind.as_str(), conversation, user, &attempt), keep, mark })
 }
 
 /// A message in its newest state. One that went with its conversation is not found, whoever still has it.
@@ -148,7 +130,8 @@ async fn logged(app: &App, object: &MessageObject) -> Result<Option<Message>, Re
     Ok(message.filter(|message| message.body.id == object.place.id && message.version >= object.version))
 }
 
-async fn stored(app: &App, id: MessageId) -> Result<Option<Message>, Rejection> {
+/// A message as Postgres has it.
+pub(super) async fn stored(app: &App, id: MessageId) -> Result<Option<Message>, Rejection> {
     app.store.message(id).await.map_err(|error| failed("read a message", &error))
 }
 

@@ -23,9 +23,10 @@ use super::{
         PAGE_BYTES,
         logged::{Logged, key},
     },
+    page::Cursor,
     query,
 };
-use crate::{app::App, dialect::view::reply, rest::page::Cursor};
+use crate::{app::App, dialect::view::reply};
 
 /// Unread messages are counted up to here.
 const MAX_UNREAD: u64 = 1_000;

@@ -5,7 +5,7 @@ use parlance_domain::{
     command::{EmitEvent, Recipients},
     entry::Header,
     event::EventKind,
-    rejection::{Code, Rejection},
+    rejection::Rejection,
     time::Timestamp,
     user_event::UserEvent,
 };
@@ -15,9 +15,7 @@ use super::{Actor, failed};
 use crate::{app::App, dialect::view::reply};
 
 pub(super) async fn apply(app: &App, actor: &Actor, emit: EmitEvent) -> Result<Value, Rejection> {
-    if !actor.service {
-        return Err(Rejection::with(Code::Forbidden, "this needs a service key"));
-    }
+    actor.only_backends()?;
     let EmitEvent { to, event } = emit;
     match to {
         Recipients::User(user) => {

@@ -3,15 +3,18 @@
 use parlance_domain::{
     command::{ListNotifications, ReadNotifications},
     id::{NotificationId, UserId},
-    notification::Notification,
     rejection::Rejection,
     time::Timestamp,
 };
 use parlance_store::notification::NotificationPage;
 use serde_json::Value;
 
-use super::{Actor, Answer, failed, query};
-use crate::{app::App, dialect::view::reply, rest::page::Cursor};
+use super::{
+    Actor, Answer, failed,
+    page::{self, Cursor},
+    query,
+};
+use crate::{app::App, dialect::view::reply};
 
 /// Where a page ended: when the last one was made, in unix milliseconds, and which it is.
 type Place = (i64, NotificationId);
@@ -36,22 +39,15 @@ fn place(
 }
 
 async fn read_page(app: &App, user: &UserId, mut page: NotificationPage) -> Result<Value, Rejection> {
-    let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
+    let limit = page.limit;
     // One more than asked for tells whether there are more.
     page.limit += 1;
     let found = app.store.notifications(user, &page).await;
     let mut found = found.map_err(|error| failed("read notifications", &error))?;
     let unread = app.store.unread_notifications(user).await;
     let unread = unread.map_err(|error| failed("count notifications", &error))?;
-    let has_more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| has_more).map(next_cursor);
+    let next = page::cut(&mut found, limit, |last| -> Place { (last.created_at_ms, last.id) });
     Ok(reply::notifications(&found, unread, next.as_deref()))
-}
-
-fn next_cursor(last: &Notification) -> String {
-    let place: Place = (last.created_at_ms, last.id);
-    Cursor::encode(&place)
 }
 
 pub(super) async fn read(app: &App, actor: &Actor, read: ReadNotifications) -> Result<Value, Rejection> {

@@ -2,10 +2,7 @@
 //! has now are told; those that he has later find it in his list.
 
 use parlance_domain::{
-    command::Notify,
-    id::NotificationId,
-    notification::Notification,
-    rejection::{Code, Rejection},
+    command::Notify, id::NotificationId, notification::Notification, rejection::Rejection,
     user_event::UserEvent,
 };
 use serde_json::Value;
@@ -14,9 +11,7 @@ use super::{Actor, failed};
 use crate::{app::App, dialect::view::reply};
 
 pub(super) async fn apply(app: &App, actor: &Actor, notify: Notify) -> Result<Value, Rejection> {
-    if !actor.service {
-        return Err(Rejection::with(Code::Forbidden, "this needs a service key"));
-    }
+    actor.only_backends()?;
     let Notify { user, kind, text, data } = notify;
     let now = u64::try_from(app.clock.now_ms()).unwrap_or(0);
     let new = Notification {

@@ -10,17 +10,19 @@ use serde_json::Value;
 
 use super::{
     Actor, Answer,
-    conversation::{flush, may_read, only_for_backends, unknown},
-    failed, query,
+    conversation::{flush, may_read, unknown},
+    failed,
+    page::{self, Cursor},
+    query,
 };
-use crate::{app::App, dialect::view::reply, rest::page::Cursor};
+use crate::{app::App, dialect::view::reply};
 
 /// Makes somebody take part, or be something else there.
 ///
 /// # Errors
 /// `forbidden` without a service key; `not_found`; `unavailable`.
 pub(super) async fn add(app: &App, actor: &Actor, add: AddParticipant) -> Result<Value, Rejection> {
-    only_for_backends(actor)?;
+    actor.only_backends()?;
     let AddParticipant { conversation, user, role } = add;
     let added = app.store.add_participant(&conversation, &user, role.as_ref(), None).await;
     let added = added.map_err(|error| failed("add a participant", &error))?.ok_or_else(unknown)?;
@@ -40,7 +42,7 @@ pub(super) async fn remove(
     conversation: &ConversationId,
     user: &UserId,
 ) -> Result<Value, Rejection> {
-    only_for_backends(actor)?;
+    actor.only_backends()?;
     let removal = app.store.remove_participant(conversation, user, None).await;
     match removal.map_err(|error| failed("remove a participant", &error))? {
         Removal::NoConversation => Err(unknown()),
@@ -54,12 +56,12 @@ pub(super) async fn remove(
 /// Reads who takes part, in the order of the ids.
 pub(super) fn list(app: &App, actor: &Actor, list: ListParticipants, answer: Answer) {
     let (task, reader) = (app.clone(), actor.clone());
-    query::beside(app, actor, async move { page(&task, &reader, list).await }, answer);
+    query::beside(app, actor, async move { read(&task, &reader, list).await }, answer);
 }
 
 /// # Errors
 /// `not_found`, also when the reader takes no part; `invalid_payload` for a cursor of nobody's; `unavailable`.
-async fn page(app: &App, actor: &Actor, list: ListParticipants) -> Result<Value, Rejection> {
+async fn read(app: &App, actor: &Actor, list: ListParticipants) -> Result<Value, Rejection> {
     let after: Option<UserId> = list.cursor.as_deref().map(Cursor::decode).transpose()?;
     may_read(app, actor, &list.conversation).await?;
     let found = app.store.participants(&list.conversation, after.as_ref(), list.limit + 1).await;
@@ -67,11 +69,7 @@ async fn page(app: &App, actor: &Actor, list: ListParticipants) -> Result<Value,
     if found.is_empty() && after.is_none() {
         there(app, &list.conversation).await?;
     }
-    let limit = usize::try_from(list.limit).unwrap_or(usize::MAX);
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let last = found.last().filter(|_| more);
-    let next = last.map(|last| Cursor::encode(&last.participant.id));
+    let next = page::cut(&mut found, list.limit, |last| last.participant.id.clone());
     let found: Vec<Value> = found.iter().map(view).collect();
     Ok(reply::participants(&found, next.as_deref()))
 }

@@ -3,10 +3,7 @@
 //!
 //! Reading the reactions to messages is here, too: Postgres, and over it what it may not have yet.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::collections::{HashMap, HashSet};
 
 use parlance_broker::{
     append::{
@@ -38,8 +35,6 @@ use crate::{app::App, dialect::view::reply};
 
 /// How often it is tried again because something has to be read first.
 const ATTEMPTS: u32 = 8;
-/// How long a reaction is recognised, which only the gateway itself repeats.
-const KEEP: Duration = Duration::from_secs(60);
 
 /// Answers with all reactions to the message then, whether something changed or not.
 pub(super) async fn apply(app: &App, actor: &Actor, react: React, answer: Answer) {
@@ -116,7 +111,7 @@ fn to_append(
         body,
         origin: actor.origin(),
         acl: None,
-        once: change::once(app, kind, &place.conversation, &profile.id, KEEP, String::from("reaction"))?,
+        once: append::once(app, kind, &place.conversation, &profile.id, String::from("reaction"))?,
         object: Some(Object { id: (*message).into(), expected: None, fields: Vec::new() }),
     };
     let reactor = Reactor { id: profile.id.clone(), name: profile.name.clone() };
@@ -148,7 +143,7 @@ async fn load(app: &App, place: &Place, behind: bool, reacting: &mut Reacting) -
 
 /// The message in Postgres; `not_found` when it was taken back.
 async fn stored(app: &App, id: MessageId) -> Result<Message, Rejection> {
-    let message = app.store.message(id).await.map_err(|error| failed("read a message", &error))?;
+    let message = change::stored(app, id).await?;
     message.filter(|message| message.deleted_at.is_none()).ok_or_else(unknown)
 }
 

@@ -10,20 +10,22 @@ use parlance_broker::{
 use parlance_domain::{
     command::SendMessage,
     entry::Header,
-    event::EventKind,
+    event::{Event, EventKind},
     id::{ClientId, ConversationId, MessageId},
     message::{Message, MessageBody, Place},
     notification::NotifyPolicy,
     rejection::Rejection,
 };
 
-use super::{Actor, Answer, append, change::unknown, failed, internal};
+use super::{
+    Actor, Answer, append,
+    change::{self, unknown},
+    failed, internal,
+};
 use crate::{app::App, dialect::view::reply};
 
 /// How long a repeated `client_id` is recognised.
 const KEEP: Duration = Duration::from_secs(600);
-/// How long a message without one is recognised, which only the gateway itself repeats.
-const KEEP_OWN: Duration = Duration::from_secs(60);
 
 pub(super) async fn apply(app: &App, actor: &Actor, send: SendMessage, answer: Answer) {
     match place(app, actor, send).await {
@@ -38,7 +40,7 @@ async fn place(app: &App, actor: &Actor, send: SendMessage) -> Result<(Message, 
     let id = app.new_message_id(conversation.as_str());
     let (once_id, keep) = match &client_id {
         Some(client_id) => (client_id.clone(), KEEP),
-        None => (own_client_id(id)?, KEEP_OWN),
+        None => (own_client_id(id)?, append::KEEP_OWN),
     };
     let key = app.broker.keys().once("message.send", &conversation, &profile.id, &once_id);
     let once = Once { key, keep, mark: id.to_string() };
@@ -108,7 +110,7 @@ async fn is_there(app: &App, id: MessageId, conversation: &ConversationId) -> Re
         let Place { conversation: place, seq, .. } = object.place;
         return Ok(place == *conversation && seq > deleted && !object.deleted);
     }
-    let stored = app.store.message(id).await.map_err(|error| failed("read a message", &error))?;
+    let stored = change::stored(app, id).await?;
     let fits = |message: Message| {
         message.conversation == *conversation && message.seq > deleted && message.deleted_at.is_none()
     };
@@ -134,12 +136,12 @@ async fn first(
         .await
         .map_err(|error| failed("read the hot log", &error))?;
     let logged = log.into_iter().find_map(|envelope| match envelope.event {
-        parlance_domain::event::Event::MessageCreated(message) if message.body.id == id => Some(*message),
+        Event::MessageCreated(message) if message.body.id == id => Some(*message),
         _ => None,
     });
     if let Some(message) = logged {
         return Ok(message);
     }
-    let stored = app.store.message(id).await.map_err(|error| failed("read a message", &error))?;
+    let stored = change::stored(app, id).await?;
     stored.ok_or_else(|| internal("the first message of this client id is not found"))
 }

@@ -12,15 +12,19 @@ use parlance_domain::{
 use parlance_store::user::StoredUser;
 use serde_json::{Value, json};
 
-use super::{Actor, Answer, conversation::only_for_backends, failed, query};
-use crate::{app::App, dialect::view::reply, rest::page::Cursor};
+use super::{
+    Actor, Answer, failed,
+    page::{self, Cursor},
+    query,
+};
+use crate::{app::App, dialect::view::reply};
 
 /// Writes what is known of a user; what is left out is forgotten.
 ///
 /// # Errors
 /// `forbidden` without a service key; `unavailable`.
 pub(super) async fn put(app: &App, actor: &Actor, user: User) -> Result<Value, Rejection> {
-    only_for_backends(actor)?;
+    actor.only_backends()?;
     let created = write(app, std::slice::from_ref(&user)).await?;
     // Somebody may have deleted him at once.
     let stored = find(app, &user.id).await?;
@@ -33,7 +37,7 @@ pub(super) async fn put(app: &App, actor: &Actor, user: User) -> Result<Value, R
 /// # Errors
 /// `forbidden` without a service key; `unavailable`.
 pub(super) async fn import(app: &App, actor: &Actor, users: &[User]) -> Result<Value, Rejection> {
-    only_for_backends(actor)?;
+    actor.only_backends()?;
     let created = write(app, users).await?;
     Ok(reply::users_imported(created, users.len() as u64 - created))
 }
@@ -48,7 +52,7 @@ pub(super) fn get(app: &App, actor: &Actor, id: UserId, answer: Answer) {
 /// `not_found`; `unavailable`.
 async fn read(app: &App, actor: &Actor, id: &UserId) -> Result<Value, Rejection> {
     let stored = find(app, id).await?;
-    if actor.service && actor.profile.is_none() {
+    if actor.reads_everything() {
         return stored.map(|stored| reply::user(&view(&stored))).ok_or_else(unknown);
     }
     let reader = actor.profile()?;
@@ -61,23 +65,20 @@ async fn read(app: &App, actor: &Actor, id: &UserId) -> Result<Value, Rejection>
 
 /// Reads who is known.
 pub(super) fn list(app: &App, actor: &Actor, list: ListUsers, answer: Answer) {
-    if let Err(rejection) = only_for_backends(actor) {
+    if let Err(rejection) = actor.only_backends() {
         return answer(Err(rejection));
     }
     let task = app.clone();
-    query::beside(app, actor, async move { page(&task, list).await }, answer);
+    query::beside(app, actor, async move { read_page(&task, list).await }, answer);
 }
 
 /// # Errors
 /// `invalid_payload` for a cursor of nobody's; `unavailable`.
-async fn page(app: &App, ListUsers { cursor, limit }: ListUsers) -> Result<Value, Rejection> {
+async fn read_page(app: &App, ListUsers { cursor, limit }: ListUsers) -> Result<Value, Rejection> {
     let after: Option<UserId> = cursor.as_deref().map(Cursor::decode).transpose()?;
     let found = app.store.users(after.as_ref(), limit + 1).await;
     let mut found = found.map_err(|error| failed("read users", &error))?;
-    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|last| Cursor::encode(&last.user.id));
+    let next = page::cut(&mut found, limit, |last| last.user.id.clone());
     let users: Vec<Value> = found.iter().map(view).collect();
     Ok(reply::users(&users, next.as_deref()))
 }
@@ -87,7 +88,7 @@ async fn page(app: &App, ListUsers { cursor, limit }: ListUsers) -> Result<Value
 /// # Errors
 /// `forbidden` without a service key; `not_found`; `unavailable`.
 pub(super) async fn delete(app: &App, actor: &Actor, id: &UserId) -> Result<Value, Rejection> {
-    only_for_backends(actor)?;
+    actor.only_backends()?;
     let deleted = app.store.delete_user(id).await.map_err(|error| failed("delete a user", &error))?;
     if deleted { Ok(reply::nothing()) } else { Err(unknown()) }
 }

@@ -5,14 +5,7 @@ mod mending;
 mod recheck;
 mod subscription;
 
-use std::{
-    collections::HashMap,
-    convert::Infallible,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{collections::HashMap, convert::Infallible, sync::Arc};
 
 use parlance_broker::{append::Acl, heads::State, partition::Partition};
 use parlance_chassis::lifecycle::CancellationToken;
@@ -24,7 +17,7 @@ use parlance_domain::{
     version::{Heads, Version},
 };
 use recheck::Recheck;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::{
     Join, Member, Shared,
@@ -35,7 +28,10 @@ use super::{
     resume::{self, Missed},
     room::{Phase, Room},
 };
-use crate::dialect::view::{self, Told};
+use crate::{
+    dialect::view::{self, Told},
+    workers::Inlet,
+};
 
 /// How many tasks are taken at once, so that what they write to a socket leaves together.
 const BATCH: usize = 64;
@@ -61,21 +57,14 @@ pub(super) enum Task {
 pub(super) struct Worker {
     shared: Arc<Shared>,
     rooms: HashMap<ConversationId, Room>,
-    queue: mpsc::Receiver<Task>,
-    bytes: Arc<AtomicUsize>,
-    results: mpsc::WeakSender<Task>,
+    inlet: Inlet<Task>,
     /// What the task in hand has for the lanes.
     chunks: Vec<Chunk>,
 }
 
 impl Worker {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        results: mpsc::WeakSender<Task>,
-        queue: mpsc::Receiver<Task>,
-        bytes: Arc<AtomicUsize>,
-    ) -> Self {
-        Self { shared, rooms: HashMap::new(), queue, bytes, results, chunks: Vec::new() }
+    pub(super) fn new(shared: Arc<Shared>, inlet: Inlet<Task>) -> Self {
+        Self { shared, rooms: HashMap::new(), inlet, chunks: Vec::new() }
     }
 
     pub(super) async fn run(mut self, hard: CancellationToken) -> Result<(), Infallible> {
@@ -83,7 +72,7 @@ impl Worker {
         loop {
             let received = tokio::select! {
                 () = hard.cancelled() => return Ok(()),
-                received = self.queue.recv_many(&mut tasks, BATCH) => received,
+                received = self.inlet.tasks.recv_many(&mut tasks, BATCH) => received,
             };
             if received == 0 {
                 return Ok(());
@@ -124,7 +113,7 @@ impl Worker {
     }
 
     fn published(&mut self, conversation: &ConversationId, payload: &str) {
-        self.bytes.fetch_sub(payload.len(), Ordering::Relaxed);
+        self.inlet.took(payload.len());
         let Some(room) = self.rooms.get_mut(conversation) else {
             return;
         };
@@ -318,20 +307,6 @@ impl Worker {
     where
         F: Future<Output = Task> + Send + 'static,
     {
-        let Some(results) = self.results.upgrade() else {
-            return;
-        };
-        let (shared, hard) = (self.shared.clone(), self.shared.lifecycle.hard());
-        // Support: a repair that waits for Redis must not hold up the drain.
-        self.shared.lifecycle.spawn_support(name, async move {
-            tokio::select! {
-                () = hard.cancelled() => {}
-                task = work(shared) => {
-                    // The worker has ended: so has the room.
-                    let _ = results.send(task).await;
-                }
-            }
-            Ok::<(), Infallible>(())
-        });
+        self.inlet.beside(&self.shared.lifecycle, name, work(self.shared.clone()));
     }
 }

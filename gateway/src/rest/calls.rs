@@ -15,7 +15,6 @@ use super::{
     body::Body,
     caller::Caller,
     etag::Tagged,
-    page::{Cursor, Page},
     path::{CallPath, ConversationPath},
     problem::Problem,
     query::Query,
@@ -23,12 +22,15 @@ use super::{
 };
 use crate::{
     app::App,
-    command::{self, call::list},
+    command::{
+        self,
+        call::list,
+        page::{Cursor, Page},
+    },
 };
 
 const START_FIELDS: &[(&str, &str)] = &[("type", "type")];
 const SIGNAL_FIELDS: &[(&str, &str)] = &[("to", "to"), ("payload", "payload")];
-const LIST_FIELDS: &[&str] = &["cursor", "limit"];
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
@@ -80,7 +82,7 @@ pub(super) async fn list(
     ConversationPath(conversation): ConversationPath,
     query: Query,
 ) -> Result<impl IntoResponse, Problem> {
-    let Page { limit, cursor } = Page::<CallId>::take(&mut query.fields(LIST_FIELDS)?)?;
+    let Page { limit, cursor } = Page::<CallId>::take(&mut query.fields()?)?;
     let actor = caller.actor(&app).await?;
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let (calls, more) = list::list(&app, &actor, &conversation, cursor, limit).await?;

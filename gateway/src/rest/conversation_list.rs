@@ -8,8 +8,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{caller::Caller, path::UserPath, problem::Problem, query::Query, schema};
 use crate::{app::App, command};
 
-const FIELDS: &[&str] = &["cursor", "limit"];
-
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(own)).routes(routes!(of_user))
 }
@@ -31,7 +29,7 @@ pub(super) async fn own(
     caller: Caller,
     query: Query,
 ) -> Result<Json<Value>, Problem> {
-    list(&app, caller, query.fields(FIELDS)?).await
+    list(&app, caller, query.fields()?).await
 }
 
 /// List a user's conversations
@@ -51,7 +49,7 @@ pub(super) async fn of_user(
     UserPath(user): UserPath,
     query: Query,
 ) -> Result<Json<Value>, Problem> {
-    let mut fields = query.fields(FIELDS)?;
+    let mut fields = query.fields()?;
     fields.insert("user".to_owned(), Value::from(String::from(user)));
     list(&app, caller, fields).await
 }

@@ -39,7 +39,6 @@ const SEND_FIELDS: &[(&str, &str)] = &[
     ("metadata", "metadata"),
 ];
 const EDIT_FIELDS: &[(&str, &str)] = &[("content", "content")];
-const HISTORY_FIELDS: &[&str] = &["before", "after", "around", "cursor", "page", "limit", "order"];
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(send, history)).routes(routes!(get, edit, delete))
@@ -96,7 +95,7 @@ pub(super) async fn history(
     ConversationPath(conversation): ConversationPath,
     query: Query,
 ) -> Result<impl IntoResponse, Problem> {
-    let history = command(CommandName::MessageHistory, conversation, query.fields(HISTORY_FIELDS)?)?;
+    let history = command(CommandName::MessageHistory, conversation, query.fields()?)?;
     let actor = caller.actor(&app).await?;
     Ok(Json(command::call(&app, &actor, history).await?))
 }

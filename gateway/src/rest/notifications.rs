@@ -17,7 +17,6 @@ use crate::{
 };
 
 const NOTIFY_FIELDS: &[(&str, &str)] = &[("type", "type"), ("text", "text"), ("data", "data")];
-const LIST_FIELDS: &[&str] = &["cursor", "limit", "unread"];
 const READ_FIELDS: &[(&str, &str)] = &[("notificationIds", "notifications")];
 
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -69,7 +68,7 @@ pub(super) async fn list(
     UserPath(user): UserPath,
     query: Query,
 ) -> Result<impl IntoResponse, Problem> {
-    let list = Command::parse(CommandName::NotificationList, query.fields(LIST_FIELDS)?)?;
+    let list = Command::parse(CommandName::NotificationList, query.fields()?)?;
     let actor = owner(caller, user)?;
     Ok(Json(command::call(&app, &actor, list).await?))
 }

@@ -16,7 +16,6 @@ use super::{
 use crate::{app::App, command};
 
 const ROLE_FIELDS: &[(&str, &str)] = &[("role", "role")];
-const PAGE_FIELDS: &[&str] = &["cursor", "limit"];
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(add, remove))
@@ -39,7 +38,7 @@ pub(super) async fn list(
     ConversationPath(conversation): ConversationPath,
     query: Query,
 ) -> Result<Json<Value>, Problem> {
-    let mut fields = query.fields(PAGE_FIELDS)?;
+    let mut fields = query.fields()?;
     fields.insert("conversation".to_owned(), Value::from(String::from(conversation)));
     let list = Command::parse(CommandName::ParticipantList, fields)?;
     let actor = caller.actor(&app).await?;

@@ -1,6 +1,6 @@
-//! The query of a request: each parameter once, and no others than the request has.
+//! The query of a request: each parameter once.
 
-use std::convert::Infallible;
+use std::{collections::BTreeSet, convert::Infallible};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 use parlance_domain::rejection::Rejection;
@@ -11,31 +11,36 @@ use serde_json::{Map, Value};
 pub(super) struct Query(String);
 
 impl Query {
-    /// The parameters as texts.
+    /// The parameters as texts. That there are no others than the request has is looked at before, see `strict`.
     ///
     /// # Errors
-    /// `invalid_payload` when there is another parameter, or one twice.
-    pub(super) fn fields(&self, known: &[&str]) -> Result<Map<String, Value>, Rejection> {
+    /// `invalid_payload` when one is there twice.
+    pub(super) fn fields(&self) -> Result<Map<String, Value>, Rejection> {
         let mut fields = Map::new();
         for (name, value) in url::form_urlencoded::parse(self.0.as_bytes()) {
-            let Some(name) = known.iter().find(|known| **known == name) else {
-                return Err(unknown(known));
-            };
-            if fields.contains_key(*name) {
-                return Err(Rejection::invalid(name, "is there more than once"));
+            if fields.contains_key(&*name) {
+                return Err(Rejection::invalid(&name, "is there more than once"));
             }
-            fields.insert((*name).to_owned(), Value::String(value.into_owned()));
+            fields.insert(name.into_owned(), Value::String(value.into_owned()));
         }
         Ok(fields)
     }
 }
 
-/// The refusal of a parameter that is none of these.
-pub(super) fn unknown(known: &[&str]) -> Rejection {
-    if known.is_empty() {
-        return Rejection::invalid("the query", "has a parameter, and this request takes none");
+/// Refuses a query that has another parameter than these.
+///
+/// # Errors
+/// `invalid_payload`.
+pub(super) fn only(query: &str, known: &BTreeSet<String>) -> Result<(), Rejection> {
+    let mut names = url::form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
+    if names.all(|name| known.contains(&*name)) {
+        return Ok(());
     }
-    Rejection::invalid("the query", format!("has another parameter than {}", known.join(", ")))
+    if known.is_empty() {
+        return Err(Rejection::invalid("the query", "has a parameter, and this request takes none"));
+    }
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    Err(Rejection::invalid("the query", format!("has another parameter than {}", known.join(", "))))
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Query {
@@ -54,7 +59,7 @@ mod tests {
     use super::*;
 
     fn fields(query: &str) -> Result<Value, Code> {
-        let fields = Query(query.to_owned()).fields(&["before", "limit"]);
+        let fields = Query(query.to_owned()).fields();
         fields.map(Value::Object).map_err(|rejection| rejection.code)
     }
 
@@ -66,7 +71,13 @@ mod tests {
 
     #[test]
     fn unknown_and_repeated_parameters_are_refused() {
-        assert_eq!(fields("befor=1"), Err(Code::InvalidPayload));
+        let only = |query: &str, known: &[&str]| {
+            let known = known.iter().map(|name| (*name).to_owned()).collect();
+            super::only(query, &known).map_err(|rejection| rejection.code)
+        };
+        assert_eq!(only("before=1&limit=2", &["before", "limit"]), Ok(()));
+        assert_eq!(only("befor=1", &["before", "limit"]), Err(Code::InvalidPayload));
+        assert_eq!(only("before=1", &[]), Err(Code::InvalidPayload));
         assert_eq!(fields("limit=1&limit=2"), Err(Code::InvalidPayload));
     }
 }

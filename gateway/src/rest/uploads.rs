@@ -104,7 +104,7 @@ async fn read(
     query: Query,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    query.fields(&["token"])?;
+    query.fields()?;
     let (upload, place) = found(&app, &caller.actor(&app).await?, &path).await?;
     let tag = format!("\"{}\"", upload.id);
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {

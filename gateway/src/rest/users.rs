@@ -23,7 +23,6 @@ const FIELDS: &[(&str, &str)] = &[
     ("metadata", "metadata"),
 ];
 const IMPORT_FIELDS: &[(&str, &str)] = &[("users", "users")];
-const PAGE_FIELDS: &[&str] = &["cursor", "limit"];
 
 pub(super) fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list, import)).routes(routes!(get, put, delete))
@@ -46,7 +45,7 @@ pub(super) async fn list(
     query: Query,
 ) -> Result<Json<Value>, Problem> {
     let actor = caller.administrator()?;
-    let list = Command::parse(CommandName::UserList, query.fields(PAGE_FIELDS)?)?;
+    let list = Command::parse(CommandName::UserList, query.fields()?)?;
     Ok(Json(command::call(&app, &actor, list).await?))
 }
 

@@ -1,22 +1,14 @@
 //! A worker: owns its share of the users and does everything to them, one task after the other. What waits for Redis
 //! runs beside it and posts its result back as a task.
 
-use std::{
-    collections::HashMap,
-    convert::Infallible,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{collections::HashMap, convert::Infallible, sync::Arc};
 
 use parlance_broker::partition::Partition;
 use parlance_chassis::lifecycle::CancellationToken;
 use parlance_domain::id::UserId;
-use tokio::sync::mpsc;
 
 use super::{Greet, Shared, devices::Devices};
-use crate::fanout::Member;
+use crate::{fanout::Member, workers::Inlet};
 
 /// How many tasks are taken at once, so that what they write to a socket leaves together.
 const BATCH: usize = 64;
@@ -37,20 +29,13 @@ pub(super) struct Worker {
     pub(super) shared: Arc<Shared>,
     pub(super) users: HashMap<UserId, Devices>,
     pub(super) delivered: metrics::Counter,
-    queue: mpsc::Receiver<Task>,
-    bytes: Arc<AtomicUsize>,
-    results: mpsc::WeakSender<Task>,
+    inlet: Inlet<Task>,
 }
 
 impl Worker {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        results: mpsc::WeakSender<Task>,
-        queue: mpsc::Receiver<Task>,
-        bytes: Arc<AtomicUsize>,
-    ) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, inlet: Inlet<Task>) -> Self {
         let delivered = metrics::counter!(crate::metrics::USER_DELIVERIES.name);
-        Self { shared, users: HashMap::new(), delivered, queue, bytes, results }
+        Self { shared, users: HashMap::new(), delivered, inlet }
     }
 
     pub(super) async fn run(mut self, hard: CancellationToken) -> Result<(), Infallible> {
@@ -58,7 +43,7 @@ impl Worker {
         loop {
             let received = tokio::select! {
                 () = hard.cancelled() => return Ok(()),
-                received = self.queue.recv_many(&mut tasks, BATCH) => received,
+                received = self.inlet.tasks.recv_many(&mut tasks, BATCH) => received,
             };
             if received == 0 {
                 return Ok(());
@@ -75,7 +60,7 @@ impl Worker {
             Task::Connected { member, greet } => self.connected(member, greet),
             Task::Gone { user, socket } => self.gone(&user, socket),
             Task::Published { user, payload } => {
-                self.bytes.fetch_sub(payload.len(), Ordering::Relaxed);
+                self.inlet.took(payload.len());
                 self.published(&user, &payload);
             }
             Task::Subscribed { user, succeeded } => self.subscribed(&user, succeeded),
@@ -90,19 +75,6 @@ impl Worker {
     where
         F: Future<Output = Task> + Send + 'static,
     {
-        let Some(results) = self.results.upgrade() else {
-            return;
-        };
-        let (shared, hard) = (self.shared.clone(), self.shared.lifecycle.hard());
-        self.shared.lifecycle.spawn_support(name, async move {
-            tokio::select! {
-                () = hard.cancelled() => {}
-                task = work(shared) => {
-                    // The worker has ended, and with it all it knew.
-                    let _ = results.send(task).await;
-                }
-            }
-            Ok::<(), Infallible>(())
-        });
+        self.inlet.beside(&self.shared.lifecycle, name, work(self.shared.clone()));
     }
 }

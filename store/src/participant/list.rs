@@ -68,10 +68,14 @@ struct ListedRow {
 
 impl ListedRow {
     fn participant(self) -> Result<ListedParticipant, StoreError> {
-        let name = self.name.unwrap_or_else(|| self.user_id.clone());
-        let id = row::text("participants.user_id", self.user_id)?;
         Ok(ListedParticipant {
-            participant: Profile { id, name, avatar: self.avatar, role: self.role },
+            participant: row::profile(
+                "participants.user_id",
+                self.user_id,
+                self.name,
+                self.avatar,
+                self.role,
+            )?,
             role: participant_role(&self.participant_role)?,
             joined_at: self.joined_at.map(Timestamp::from),
             delivered: row::seq(self.delivered_seq),

@@ -23,7 +23,7 @@ pub(crate) async fn list(
     before: Option<CallId>,
     limit: usize,
 ) -> Result<(Vec<Call>, bool), Rejection> {
-    if !(actor.service && actor.profile.is_none()) {
+    if !actor.reads_everything() {
         app.membership.authorize(actor.user_id()?, conversation).await?;
     }
     // The log first: what it has no longer by then was in Postgres before.

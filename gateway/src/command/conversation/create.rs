@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{
     super::{Actor, failed},
-    flush, only_for_backends,
+    flush,
 };
 use crate::{app::App, dialect::view::reply};
 
@@ -21,7 +21,7 @@ pub(in crate::command) async fn apply(
     actor: &Actor,
     create: CreateConversation,
 ) -> Result<Value, Rejection> {
-    only_for_backends(actor)?;
+    actor.only_backends()?;
     let CreateConversation { id, title, metadata, participants } = create;
     let id = match id {
         Some(id) => id,

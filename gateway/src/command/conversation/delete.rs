@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     super::{Actor, failed, persisted},
-    flush, only_for_backends, unknown,
+    flush, unknown,
 };
 use crate::{app::App, dialect::view::reply, membership::Policy};
 
@@ -18,7 +18,7 @@ pub(in crate::command) async fn apply(
     actor: &Actor,
     id: &ConversationId,
 ) -> Result<Value, Rejection> {
-    only_for_backends(actor)?;
+    actor.only_backends()?;
     let mut deleted = delete(app, id).await?;
     if !deleted && is_used(app, id).await? {
         persisted::wait(app, id).await?;

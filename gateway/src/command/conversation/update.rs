@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     super::{Actor, failed},
-    flush, only_for_backends, unknown,
+    flush, unknown,
 };
 use crate::{app::App, dialect::view::reply};
 
@@ -17,7 +17,7 @@ pub(in crate::command) async fn apply(
     actor: &Actor,
     update: UpdateConversation,
 ) -> Result<Value, Rejection> {
-    only_for_backends(actor)?;
+    actor.only_backends()?;
     let UpdateConversation { conversation: id, title, metadata } = update;
     let update = app.store.update_conversation(&id, title.as_ref(), metadata.as_ref(), None).await;
     match update.map_err(|error| failed("change a conversation", &error))? {

@@ -81,7 +81,7 @@ impl Worker {
         let live = |room: &Room| matches!(&room.phase, Phase::Live(order) if !order.is_parked());
         let ids: Vec<_> =
             self.rooms.iter().filter(|(_, room)| live(room)).map(|(id, _)| id.clone()).collect();
-        let Some(results) = self.results.upgrade() else {
+        let Some(results) = self.inlet.results() else {
             return;
         };
         let shared = self.shared.clone();

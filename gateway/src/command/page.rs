@@ -7,7 +7,7 @@
 //! A command that takes `cursor` as a text reads and writes it with [`Cursor`]:
 //!
 //! ```
-//! use parlance_gateway::rest::page::Cursor;
+//! use parlance_gateway::command::page::Cursor;
 //!
 //! let next = Cursor::encode(&(1_700_000_000_000_i64, "conversation-7"));
 //! let (at, id): (i64, String) = Cursor::decode(&next).unwrap();
@@ -85,6 +85,19 @@ impl<T: DeserializeOwned> Page<T> {
     }
 }
 
+/// Cuts what was read, of which one more than a page was asked for, to the page. Answers what reads on after its last
+/// item, whose place `place` tells, when there is more.
+pub(super) fn cut<T, P: Serialize>(
+    found: &mut Vec<T>,
+    limit: u64,
+    place: impl FnOnce(&T) -> P,
+) -> Option<String> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = found.len() > limit;
+    found.truncate(limit);
+    found.last().filter(|_| more).map(|last| Cursor::encode(&place(last)))
+}
+
 #[cfg(test)]
 mod tests {
     use parlance_domain::rejection::Code;
@@ -116,5 +129,14 @@ mod tests {
         for limit in ["0", "101", "-1", "+1", "1.0", "x", "", "99999999999999999999"] {
             assert_eq!(page(json!({"limit": limit})), Err(Code::InvalidPayload), "{limit:?}");
         }
+    }
+
+    #[test]
+    fn what_was_read_beyond_a_page_tells_that_there_is_more() {
+        let mut found = vec![1, 2, 3];
+        assert_eq!(cut(&mut found, 2, |last| *last), Some(Cursor::encode(&2)));
+        assert_eq!(found, [1, 2]);
+        assert_eq!(cut(&mut found, 2, |last| *last), None);
+        assert_eq!(cut(&mut Vec::<u64>::new(), 2, |last| *last), None);
     }
 }
