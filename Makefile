@@ -16,7 +16,7 @@ export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .PHONY: help
 help: ## Shows what there is
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run up down
 run: ## Starts Redis, Postgres, two gateways, a worker and nginx here; Ctrl-C stops all
@@ -46,15 +46,33 @@ test-e2e: ## The end-to-end tests: real Socket.IO clients against real processes
 	@$(LOCAL)/with-databases.sh $(MAKE) --no-print-directory e2e-tests
 
 .PHONY: bench
-bench: ## What a delivery costs, with the lane and without it; takes minutes and a release build
+bench: bench-delivery bench-presence ## What a delivery and presence cost; takes many minutes and a release build
+
+.PHONY: bench-delivery bench-presence
+bench-delivery: ## What a delivery costs, with the lane and without it
 	@$(LOCAL)/install.sh linker redis postgres
 	@$(LOCAL)/with-databases.sh $(CARGO) bench --locked -p parlance-gateway --bench delivery
+
+bench-presence: ## What presence costs with 100,000 sessions, against the plain way, and when a gateway dies
+	@$(LOCAL)/install.sh linker redis postgres
+	@$(LOCAL)/with-databases.sh $(CARGO) bench --locked -p parlance-gateway --bench presence
+
+.PHONY: bench-floods
+bench-floods: ## What others notice of a flood, for each sort of flood; takes minutes and a release build
+	@$(LOCAL)/install.sh linker redis postgres
+	@$(LOCAL)/with-databases.sh $(CARGO) bench --locked -p parlance-gateway --bench floods
 
 .PHONY: api-fuzz
 api-fuzz: ## Many requests to the REST API, made from its document; takes many minutes
 	@$(LOCAL)/install.sh linker redis postgres nginx node python
 	@PARLANCE_API_EXAMPLES=$${PARLANCE_API_EXAMPLES:-300} $(LOCAL)/with-databases.sh \
 	  $(MAKE) --no-print-directory e2e-tests E2E=schemathesis
+
+.PHONY: fuzz
+fuzz: ## Mangled packets, publications, entries and dialect files for FUZZ_CASES cases each; takes many minutes
+	@$(LOCAL)/install.sh linker redis postgres
+	@PROPTEST_CASES=$${FUZZ_CASES:-100000} $(LOCAL)/with-databases.sh $(CARGO) test --locked \
+	  -p parlance-domain -p parlance-gateway -p parlance-worker -- panic mangled whatever_one_client_sends
 
 .PHONY: check
 check: check-linker check-format check-lints check-docs check-dependencies check-scripts ## Formatting, lints, documentation, dependencies, scripts

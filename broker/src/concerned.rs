@@ -84,6 +84,9 @@ fn concerned(event: &Event) -> &[UserId] {
         | Event::Custom(_)
         | Event::Receipts(_)
         | Event::TypingStarted(_)
-        | Event::TypingStopped(_) => &[],
+        | Event::TypingStopped(_)
+        | Event::PresenceChanged(_)
+        | Event::MemberJoined(_)
+        | Event::MemberLeft(_) => &[],
     }
 }

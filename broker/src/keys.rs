@@ -13,21 +13,36 @@
 //! | `{tag}:idempotency:<hash>` | string: a request that runs, or its answer | 60 s, or 24 h |
 //! | `{tag}:obj:<message or call id>` | hash: `conv epoch rev state`, and `seq sender reactions deleted` or `at kind call` | 1 h after it is persisted |
 //! | `{tag}:replica-mark` | string: written for replicas to confirm | 1 min |
-//! | `{tag}:here:<id>` | sorted set: the sockets in a conversation, scored with when that is over | the time of its newest entry |
+//! | `{tag}:leases` | sorted set: leases, scored with when they expire | a worker removes expired ones |
+//! | `{tag}:lease:<lease>` | set: what is registered under the lease, `u<user>` and `c<conversation>` | as the lease |
+//! | `{tag}:sweep` | hash: `at not_before`, when workers looked for expired leases | twice the leases' time |
+//! | `{tag}:presence:<user>` | hash: a user's sessions `s:<session>`, and `status shown connected at session d:<dialect>` | until it is announced that he is not connected |
+//! | `{tag}:visits:<user>` | set: the conversations that are told of his presence | as the hash |
+//! | `{tag}:presence-out` | sorted set: users whose presence is to be announced, scored with since when | until it is announced |
+//! | `{tag}:online` | sorted set: users whom others see as not offline, all with the same score | while they are |
+//! | `{tag}:hidden` | set: users who are connected and whom others see as offline | while they are |
+//! | `{tag}:last-seen` | sorted set: users, scored with when they went offline | until it is in Postgres |
+//! | `{tag}:members:<id>` | hash: each user in a conversation, and the leases under which he is | while anybody is |
+//! | `{tag}:rooms` | set: conversations that somebody is in | while anybody is |
+//! | `{tag}:gateways` (of the first partition) | hash: what each gateway said of itself, by its lease | as the lease |
+//! | `{tag}:revoked:<user>` | string: tokens of the user that were issued before this moment are revoked, in ms | `auth.revocation_ttl` |
 //! | `layout` | string: the partitions, as the first process recorded them | for good |
 //!
-//! Channels: `{tag}:conv:<id>`, `{tag}:user:<id>` and `{tag}:probe`, and `{tag}:io-…` of the first partition. Every name
+//! Channels: `{tag}:conv:<id>`, `{tag}:user:<id>`, `{tag}:presence` and `{tag}:probe`, and `{tag}:io-…` of the first partition. Every name
 //! starts with the configured prefix.
 
 use parlance_domain::id::{ClientId, ConversationId, UserId};
 
 use crate::{
+    lease::LeaseId,
     objects::ObjectId,
     partition::{Partition, Partitions},
 };
 
 /// The partition of the channels between Socket.IO adapters.
 const CLUSTER_PARTITION: Partition = Partition(0);
+/// The partition of what is one for all gateways.
+const GATEWAYS_PARTITION: Partition = Partition(0);
 /// What these channels begin with, after the tag.
 const CLUSTER: &str = "io";
 
@@ -57,6 +72,10 @@ impl Keys {
         self.of(self.partitions.of(id.as_str()), &format!("{kind}:{id}"))
     }
 
+    fn of_user(&self, kind: &str, id: &UserId) -> String {
+        self.of(self.partitions.of(id.as_str()), &format!("{kind}:{id}"))
+    }
+
     /// The record of the partitions.
     pub fn layout(&self) -> String {
         format!("{}layout", self.prefix)
@@ -72,11 +91,6 @@ impl Keys {
         self.of_conversation("log", id)
     }
 
-    /// The sockets that are in a conversation.
-    pub fn here(&self, id: &ConversationId) -> String {
-        self.of_conversation("here", id)
-    }
-
     /// A conversation's channel.
     pub fn channel(&self, id: &ConversationId) -> String {
         self.of_conversation("conv", id)
@@ -90,7 +104,12 @@ impl Keys {
 
     /// A user's channel.
     pub fn user_channel(&self, id: &UserId) -> String {
-        self.of(self.partitions.of(id.as_str()), &format!("user:{id}"))
+        self.of_user("user", id)
+    }
+
+    /// Since when a user's tokens are in force.
+    pub fn revoked(&self, id: &UserId) -> String {
+        self.of(self.partitions.of(id.as_str()), &format!("revoked:{id}"))
     }
 
     /// The user whose channel this is.
@@ -109,6 +128,81 @@ impl Keys {
     pub fn cluster_partition(&self, channel: &str) -> Option<Partition> {
         let (_tag, rest) = channel.strip_prefix(&*self.prefix)?.strip_prefix('{')?.split_once("}:")?;
         rest.strip_prefix(CLUSTER)?.starts_with('-').then_some(CLUSTER_PARTITION)
+    }
+
+    /// The channel of what happens to the presence of a partition's users.
+    pub fn presence_channel(&self, partition: Partition) -> String {
+        self.of(partition, "presence")
+    }
+
+    /// The partition whose presence channel this is.
+    pub fn presence_partition(&self, channel: &str) -> Option<Partition> {
+        self.partitions.all().find(|partition| self.presence_channel(*partition) == channel)
+    }
+
+    /// The leases, and when they expire.
+    pub fn leases(&self, partition: Partition) -> String {
+        self.of(partition, "leases")
+    }
+
+    /// What is registered under a lease in a partition.
+    pub fn registrations(&self, partition: Partition, lease: &LeaseId) -> String {
+        self.of(partition, &format!("lease:{}", lease.as_str()))
+    }
+
+    /// When workers looked for expired leases.
+    pub fn sweep(&self, partition: Partition) -> String {
+        self.of(partition, "sweep")
+    }
+
+    /// A user's sessions and presence.
+    pub fn presence(&self, id: &UserId) -> String {
+        self.of_user("presence", id)
+    }
+
+    /// The conversations that are told of a user's presence.
+    pub fn visits(&self, id: &UserId) -> String {
+        self.of_user("visits", id)
+    }
+
+    /// The users whose presence is to be announced.
+    pub fn unannounced(&self, partition: Partition) -> String {
+        self.of(partition, "presence-out")
+    }
+
+    /// The users whom others see as not offline.
+    pub fn online(&self, partition: Partition) -> String {
+        self.of(partition, "online")
+    }
+
+    /// The users who are connected, which others do not see.
+    pub fn hidden(&self, partition: Partition) -> String {
+        self.of(partition, "hidden")
+    }
+
+    /// When users went offline.
+    pub fn last_seen(&self, partition: Partition) -> String {
+        self.of(partition, "last-seen")
+    }
+
+    /// The users in a conversation.
+    pub fn members(&self, id: &ConversationId) -> String {
+        self.of_conversation("members", id)
+    }
+
+    /// The conversations that somebody is in.
+    pub fn rooms(&self, partition: Partition) -> String {
+        self.of(partition, "rooms")
+    }
+
+    /// The partition of [`Keys::gateways`].
+    pub fn gateways_partition(&self) -> Partition {
+        GATEWAYS_PARTITION
+    }
+
+    /// What each gateway said of itself.
+    pub fn gateways(&self) -> String {
+        self.of(GATEWAYS_PARTITION, "gateways")
     }
 
     /// The channel on which a partition's subscription is probed.

@@ -69,6 +69,13 @@ pub enum Incoming {
         /// The publication.
         payload: Vec<u8>,
     },
+    /// A publication on a partition's presence channel: an [`Announcement`](crate::presence::Announcement) as JSON.
+    Presence {
+        /// The partition.
+        partition: Partition,
+        /// The publication.
+        payload: String,
+    },
     /// A probe came back.
     Probe {
         /// The partition it was for.
@@ -160,6 +167,14 @@ impl Subscriber {
         Ok(self.client.ssubscribe(self.keys.probe(partition)).await?)
     }
 
+    /// Subscribes to what is published of the presence of a partition's users; confirmed when it returns.
+    ///
+    /// # Errors
+    /// When Redis is away.
+    pub async fn subscribe_presence(&self, partition: Partition) -> Result<(), BrokerError> {
+        Ok(self.client.ssubscribe(self.keys.presence_channel(partition)).await?)
+    }
+
     /// Breaks the connection and makes a new one; [`Incoming::Reconnected`] follows.
     ///
     /// # Errors
@@ -215,6 +230,9 @@ impl Inbox {
             let user = UserId::new(id).ok()?;
             let partition = self.keys.partitions().of(id);
             return Some(Incoming::PublishedToUser { user, partition, payload });
+        }
+        if let Some(partition) = self.keys.presence_partition(&message.channel) {
+            return Some(Incoming::Presence { partition, payload });
         }
         let partition = self.keys.probed_partition(&message.channel)?;
         Some(Incoming::Probe { partition, mark: payload })

@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
@@ -49,7 +50,8 @@ pub fn serve(
         .route("/live", get(live))
         .route("/ready", get(ready).with_state(readiness))
         .route("/metrics", get(scrape).with_state(metrics.clone()))
-        .merge(extra);
+        .merge(extra)
+        .layer(middleware::map_response(secure));
     lifecycle.spawn_support("admin", answer(listener, router, lifecycle.hard()));
     lifecycle.spawn_support("metrics upkeep", keep_up(metrics, lifecycle.hard()));
     tracing::info!(%address, "admin listener started");
@@ -74,6 +76,19 @@ async fn keep_up(metrics: MetricsHandle, hard: CancellationToken) -> io::Result<
             () = hard.cancelled() => return Ok(()),
         }
     }
+}
+
+/// What is read here is what it says that it is, stands in no frame, and is not stored.
+async fn secure(mut response: Response) -> Response {
+    let usual = [
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    for (name, value) in usual {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 async fn live() -> &'static str {

@@ -12,6 +12,9 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 use crate::config::sections::{LogFormat, LogSection};
 
+/// Libraries that log what clients say, whatever the configured level is: packets, in the case of this one.
+const CAPPED: [&str; 1] = ["socketioxide_redis=info"];
+
 /// Logging cannot be started.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
@@ -28,7 +31,10 @@ pub enum InitError {
 /// # Errors
 /// When logging was started before.
 pub fn init(settings: &LogSection) -> Result<(), InitError> {
-    let filter = filter(&settings.level).map_err(InitError::Filter)?;
+    let mut filter = filter(&settings.level).map_err(InitError::Filter)?;
+    for directive in CAPPED {
+        filter = filter.add_directive(directive.parse().map_err(InitError::Filter)?);
+    }
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match settings.format {
         LogFormat::Text => lines.with_ansi(io::IsTerminal::is_terminal(&io::stderr())).finish().try_init(),

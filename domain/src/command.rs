@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::{
     id::{CallId, ConversationId, MessageId, UserId},
     message::Content,
+    presence::Status,
     reaction::ReactionChange,
     receipt::ReceiptKind,
     rejection::Rejection,
@@ -18,6 +19,7 @@ mod conversation;
 mod fields;
 mod message;
 mod name;
+mod presence;
 mod receipt;
 mod social;
 mod user;
@@ -29,12 +31,13 @@ pub use conversation::{
 pub use fields::Fields;
 pub use message::{DEFAULT_HISTORY_LIMIT, History, MAX_HISTORY_LIMIT, Order, Page, SendMessage};
 pub use name::CommandName;
+pub use presence::{GetPresence, ListMembers, ListPresence, MAX_MEMBERS, MAX_PRESENCES};
 pub use receipt::Receipt;
 pub use social::{
     EmitEvent, ListNotifications, MAX_NOTIFICATION_LIMIT, MAX_NOTIFICATIONS_A_COMMAND, Notify, React,
     ReadNotifications, Recipients, SignalCall, StartCall,
 };
-pub use user::{ListUsers, MAX_USERS_A_COMMAND};
+pub use user::{ListUsers, MAX_USERS_A_COMMAND, RevokeTokens};
 
 /// The largest payload that `echo` returns, in bytes of its JSON.
 pub const MAX_ECHO_BYTES: usize = 64 * 1024;
@@ -88,6 +91,18 @@ pub enum Command {
     Receipt(Receipt),
     /// Tell the others that the user writes, or stopped writing.
     Typing(ConversationId, TypingState),
+    /// Choose what others see of one's presence.
+    PresenceSet(Status),
+    /// Read the presence of users.
+    PresenceGet(GetPresence),
+    /// Read who is online.
+    PresenceList(ListPresence),
+    /// Read who is in a conversation now.
+    MemberList(ListMembers),
+    /// Read which sockets a user has.
+    SessionList(UserId),
+    /// Read how many sockets and rooms there are.
+    Stats,
     /// Ring.
     CallStart(StartCall),
     /// Join a call.
@@ -118,6 +133,8 @@ pub enum Command {
     UserDelete(UserId),
     /// Disconnect all sockets of a user.
     Disconnect(UserId),
+    /// Revoke older tokens of a user.
+    Revoke(RevokeTokens),
 }
 
 /// Whether somebody writes.
@@ -176,6 +193,12 @@ impl Command {
             CommandName::TypingStop => {
                 Command::Typing(fields.required("conversation")?, TypingState::Stopped)
             }
+            CommandName::PresenceSet => Command::PresenceSet(presence::status(fields)?),
+            CommandName::PresenceGet => Command::PresenceGet(GetPresence::parse(fields)?),
+            CommandName::PresenceList => Command::PresenceList(ListPresence::parse(fields)?),
+            CommandName::MemberList => Command::MemberList(ListMembers::parse(fields)?),
+            CommandName::SessionList => Command::SessionList(fields.required("user")?),
+            CommandName::StatsGet => Command::Stats,
             CommandName::CallStart => Command::CallStart(StartCall::parse(fields)?),
             CommandName::CallAnswer => Command::CallAnswer(fields.required("call")?),
             CommandName::CallEnd => Command::CallEnd(fields.required("call")?),
@@ -191,6 +214,7 @@ impl Command {
             CommandName::UserList => Command::UserList(ListUsers::parse(fields)?),
             CommandName::UserDelete => Command::UserDelete(fields.required("user")?),
             CommandName::UserDisconnect => Command::Disconnect(fields.required("user")?),
+            CommandName::UserRevoke => Command::Revoke(RevokeTokens::parse(fields)?),
         })
     }
 
@@ -227,6 +251,12 @@ impl Command {
             },
             Command::Typing(_, TypingState::Started) => CommandName::TypingStart,
             Command::Typing(_, TypingState::Stopped) => CommandName::TypingStop,
+            Command::PresenceSet(_) => CommandName::PresenceSet,
+            Command::PresenceGet(_) => CommandName::PresenceGet,
+            Command::PresenceList(_) => CommandName::PresenceList,
+            Command::MemberList(_) => CommandName::MemberList,
+            Command::SessionList(_) => CommandName::SessionList,
+            Command::Stats => CommandName::StatsGet,
             Command::CallStart(_) => CommandName::CallStart,
             Command::CallAnswer(_) => CommandName::CallAnswer,
             Command::CallEnd(_) => CommandName::CallEnd,
@@ -242,6 +272,7 @@ impl Command {
             Command::UserList(_) => CommandName::UserList,
             Command::UserDelete(_) => CommandName::UserDelete,
             Command::Disconnect(_) => CommandName::UserDisconnect,
+            Command::Revoke(_) => CommandName::UserRevoke,
         }
     }
 }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The hot log and the ingest stream keep header (`h`) and body (`b`) as fields; a channel carries
-//! header, newline, body. Events without a place in the order (typing, receipts) have zeros for numbers.
+//! header, newline, body. Events without a place in the order (typing, receipts, presence) have zeros for numbers.
 
 use std::fmt;
 
@@ -19,6 +19,7 @@ use crate::{
     event::{Event, EventKind, Typing},
     id::{ConversationId, SessionId},
     message::{ChangedMessage, Message, MessageBody},
+    presence::{Member, Presence},
     reaction::ReactionUpdate,
     receipt::Cursor,
     time::Timestamp,
@@ -143,6 +144,9 @@ impl Envelope {
             EventKind::Receipts => Event::Receipts(serde_json::from_str::<Vec<Cursor>>(body)?),
             EventKind::TypingStarted => Event::TypingStarted(serde_json::from_str::<Typing>(body)?),
             EventKind::TypingStopped => Event::TypingStopped(serde_json::from_str::<Typing>(body)?),
+            EventKind::PresenceChanged => Event::PresenceChanged(serde_json::from_str::<Presence>(body)?),
+            EventKind::MemberJoined => Event::MemberJoined(serde_json::from_str::<Member>(body)?),
+            EventKind::MemberLeft => Event::MemberLeft(serde_json::from_str::<Member>(body)?),
         };
         Ok(Self { conversation, header, event })
     }

@@ -12,6 +12,7 @@ use crate::{
     conversation::{Conversation, DeletedConversation, ParticipantChange},
     custom::CustomEvent,
     message::Message,
+    presence::{Member, Presence},
     reaction::ReactionUpdate,
     receipt::Cursor,
     user::Profile,
@@ -52,6 +53,12 @@ pub enum EventKind {
     TypingStarted,
     /// Somebody stopped writing.
     TypingStopped,
+    /// Somebody who is in the conversation came online, went offline, or chose a status.
+    PresenceChanged,
+    /// Somebody came into the conversation with his first socket.
+    MemberJoined,
+    /// Somebody went out of it with his last socket.
+    MemberLeft,
 }
 
 impl EventKind {
@@ -73,6 +80,9 @@ impl EventKind {
         EventKind::Receipts,
         EventKind::TypingStarted,
         EventKind::TypingStopped,
+        EventKind::PresenceChanged,
+        EventKind::MemberJoined,
+        EventKind::MemberLeft,
     ];
 
     /// The kind as headers write it.
@@ -94,6 +104,9 @@ impl EventKind {
             EventKind::Receipts => "receipts",
             EventKind::TypingStarted => "typing.started",
             EventKind::TypingStopped => "typing.stopped",
+            EventKind::PresenceChanged => "presence.changed",
+            EventKind::MemberJoined => "member.joined",
+            EventKind::MemberLeft => "member.left",
         }
     }
 
@@ -117,9 +130,13 @@ impl EventKind {
             | EventKind::CallStarted
             | EventKind::CallAnswered
             | EventKind::CallEnded => true,
-            EventKind::Custom | EventKind::Receipts | EventKind::TypingStarted | EventKind::TypingStopped => {
-                false
-            }
+            EventKind::Custom
+            | EventKind::Receipts
+            | EventKind::TypingStarted
+            | EventKind::TypingStopped
+            | EventKind::PresenceChanged
+            | EventKind::MemberJoined
+            | EventKind::MemberLeft => false,
         }
     }
 
@@ -143,9 +160,13 @@ impl fmt::Display for EventKind {
 
 /// Who is writing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Typing {
     /// The writer.
     pub user: Profile,
+    /// How long he may be taken for writing without being told again, in milliseconds; of one who stopped, nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in_ms: Option<u64>,
 }
 
 /// What happened, with the full new state of what it changed.
@@ -183,6 +204,12 @@ pub enum Event {
     TypingStarted(Typing),
     /// Somebody stopped writing.
     TypingStopped(Typing),
+    /// Somebody's presence is another.
+    PresenceChanged(Presence),
+    /// Somebody came into the conversation.
+    MemberJoined(Member),
+    /// Somebody went out of it.
+    MemberLeft(Member),
 }
 
 impl Event {

@@ -13,6 +13,7 @@ pub mod event;
 pub mod id;
 pub mod message;
 pub mod notification;
+pub mod presence;
 pub mod reaction;
 pub mod receipt;
 pub mod rejection;

@@ -12,6 +12,8 @@ pub enum Code {
     TokenInvalid,
     /// The token's time is over.
     TokenExpired,
+    /// The token was issued before the tokens of its user were revoked.
+    TokenRevoked,
     /// The caller may not do this.
     Forbidden,
     /// The caller is not a participant of the conversation.
@@ -46,6 +48,7 @@ impl Code {
         Code::TokenMissing,
         Code::TokenInvalid,
         Code::TokenExpired,
+        Code::TokenRevoked,
         Code::Forbidden,
         Code::NotAParticipant,
         Code::NotFound,
@@ -67,6 +70,7 @@ impl Code {
             Code::TokenMissing => "token_missing",
             Code::TokenInvalid => "token_invalid",
             Code::TokenExpired => "token_expired",
+            Code::TokenRevoked => "token_revoked",
             Code::Forbidden => "forbidden",
             Code::NotAParticipant => "not_a_participant",
             Code::NotFound => "not_found",
@@ -89,6 +93,7 @@ impl Code {
             Code::TokenMissing => "no token was given",
             Code::TokenInvalid => "the token is not valid",
             Code::TokenExpired => "the token has expired",
+            Code::TokenRevoked => "the token has been revoked",
             Code::Forbidden => "this is not allowed",
             Code::NotAParticipant => "you are not a participant in this conversation",
             Code::NotFound => "there is no such thing",

@@ -30,6 +30,12 @@ pub enum UserEvent {
     UploadCompleted(Box<Upload>),
     /// The user's sockets are to be disconnected for good, by an operator.
     Disconnect,
+    /// The user's tokens that were issued before this moment are revoked, in milliseconds since the Unix epoch. It
+    /// stands in Redis as well: whoever does not hear this reads it there.
+    Revoked {
+        /// The moment.
+        before: i64,
+    },
 }
 
 /// An event of a conversation as its own channel has it.
@@ -64,6 +70,7 @@ mod tests {
         for event in [
             UserEvent::Custom(CustomEvent::new("a".to_owned(), json!([1])).unwrap()),
             UserEvent::Disconnect,
+            UserEvent::Revoked { before: 1_800_000_000_007 },
             UserEvent::Conversation(ConversationEvent {
                 conversation: ConversationId::new("c").unwrap(),
                 header: "participant.added 1 2 0 5 -".to_owned(),

@@ -89,8 +89,10 @@ export const RECEIPTS = ['receipt:delivered', 'receipt:read'].flatMap((event) =>
   ...conversationIds(event, 'not_a_participant', { seq: 1 }),
 ]);
 
-export const TYPING = ['typing:start', 'typing:stop'].flatMap((event) => [
-  row('in a conversation', event, (s) => ({ conversationId: s.c }), 200,
-    prepared(room, { 'typing:start': 'typing:started', 'typing:stop': 'typing:stopped' }[event])),
-  ...conversationIds(event, 'not_a_participant'),
-]);
+const writing = then(room, ['alice', 'typing:start', (s) => ({ conversationId: s.c })]);
+export const TYPING = [
+  row('in a conversation', 'typing:start', (s) => ({ conversationId: s.c }), 200, prepared(room, 'typing:started')),
+  row('where one wrote', 'typing:stop', (s) => ({ conversationId: s.c }), 200, prepared(writing, 'typing:stopped')),
+  row('where one did not write', 'typing:stop', (s) => ({ conversationId: s.c }), 200, prepared(room)),
+  ...['typing:start', 'typing:stop'].flatMap((event) => conversationIds(event, 'not_a_participant')),
+];

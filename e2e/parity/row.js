@@ -59,8 +59,8 @@ export function objectIds(event, field, more = {}) {
   ];
 }
 
-/** Limits and cursors of a list that do not fit. */
-export function pages(event, payload, most, more) {
+/** Limits of a list that do not fit. */
+export function limits(event, payload, most, more) {
   const of = (fields) => (s) => ({ ...payload(s), ...fields });
   return [
     ...refused(event, {
@@ -73,14 +73,24 @@ export function pages(event, payload, most, more) {
       'limit no number': of({ limit: 'many' }),
       'limit true': of({ limit: true }),
       'limit empty': of({ limit: '' }),
+    }, more),
+    row('limit null is the default', event, of({ limit: null }), 200, more),
+    row('limit as a text', event, of({ limit: '2' }), 200, more),
+    row('the largest limit', event, of({ limit: most }), 200, more),
+  ];
+}
+
+/** Limits and cursors of a list that do not fit. */
+export function pages(event, payload, most, more) {
+  const of = (fields) => (s) => ({ ...payload(s), ...fields });
+  return [
+    ...limits(event, payload, most, more),
+    ...refused(event, {
       'cursor empty': of({ cursor: '' }),
       'a cursor that nobody gave': of({ cursor: 'made up' }),
       'a cursor of bytes': of({ cursor: 'ÿ\0' }),
       'too long a cursor': of({ cursor: 'a'.repeat(2000) }),
     }, more),
-    row('limit null is the default', event, of({ limit: null }), 200, more),
-    row('limit as a text', event, of({ limit: '2' }), 200, more),
-    row('the largest limit', event, of({ limit: most }), 200, more),
     row('cursor null is the first page', event, of({ cursor: null }), 200, more),
     differs(QUERY_HAS_TEXTS, 'cursor a number', event, of({ cursor: 7 }), ['invalid_payload', 'cursor is no text'],
       [400, 'invalid_payload', 'cursor is none that an answer gave'], more),

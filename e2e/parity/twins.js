@@ -27,13 +27,17 @@ const reaction = (method) => ({
 
 /**
  * For each event of the native dialect that is a command with a request of its own: `request` takes the payload and who
- * asks, and answers `[method, path, body]`; `within` is the field of the acknowledgement that is the request's answer.
+ * asks, and answers `[method, path, body]`; `within` is the field of the acknowledgement, or the way there, that is the
+ * request's answer.
  */
 export const TWINS = {
   'conversation:get': { within: 'conversation', request: ({ conversationId }) => ['GET', conversation(conversationId)] },
   'conversation:list': { request: (parameters) => ['GET', `/v1/conversations${query(parameters)}`] },
   'participant:list': {
     request: ({ conversationId, ...rest }) => ['GET', `${conversation(conversationId)}/participants${query(rest)}`],
+  },
+  'member:list': {
+    request: ({ conversationId, ...rest }) => ['GET', `${conversation(conversationId)}/members${query(rest)}`],
   },
   'user:get': { within: 'user', request: ({ userId }) => ['GET', user(userId)] },
   'message:send': {
@@ -53,6 +57,8 @@ export const TWINS = {
   'receipt:read': receipt('read'),
   'typing:start': typing('started'),
   'typing:stop': typing('stopped'),
+  'presence:set': { within: 'presence', request: (body, who) => ['PUT', `${user(who)}/presence`, body] },
+  'presence:get': { within: ['presences', 0], request: ({ userIds }) => ['GET', `${user(userIds?.[0])}/presence`] },
   'call:start': { within: 'call', request: ({ conversationId, ...body }) => ['POST', `${conversation(conversationId)}/calls`, body] },
   'call:answer': { within: 'call', request: ({ callId }) => ['POST', `${call(callId)}/answer`] },
   'call:end': { within: 'call', request: ({ callId }) => ['POST', `${call(callId)}/end`] },
@@ -70,8 +76,8 @@ export const OF_SOCKETS = [
 /** The same for an acknowledgement and for an answer: `{result}` or `{refusal: {code, message, retryable, retryAfterMs}}`. */
 export function ofAcknowledgement(event, { ok, error, ...reply }) {
   if (!ok) return { refusal: error };
-  const { within } = TWINS[event];
-  return { result: within ? reply[within] : reply };
+  const { within = [] } = TWINS[event];
+  return { result: [within].flat().reduce((value, key) => value[key], reply) };
 }
 
 export function ofAnswer({ status, body }) {

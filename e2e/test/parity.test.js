@@ -15,8 +15,10 @@ import { until } from '../harness/wait.js';
 import { CALLS } from '../parity/calls.js';
 import { CONVERSATIONS, USERS } from '../parity/conversations.js';
 import { HISTORY, RECEIPTS, TYPING, page, receipt } from '../parity/history.js';
+import { MEMBERS } from '../parity/members.js';
 import { CHANGING, SENDING, send } from '../parity/messages.js';
 import { NOTIFICATIONS } from '../parity/notifications.js';
+import { PRESENCE } from '../parity/presence.js';
 import { REACTIONS } from '../parity/reactions.js';
 import { STATUS, prepared, row } from '../parity/row.js';
 import { CLAIMS, people, room, said, stack, start } from '../parity/state.js';
@@ -31,7 +33,7 @@ before(async () => {
 after(() => stack?.stop());
 
 const TABLE = [
-  ...CONVERSATIONS, ...USERS, ...SENDING, ...CHANGING, ...HISTORY, ...REACTIONS, ...RECEIPTS, ...TYPING, ...CALLS, ...NOTIFICATIONS,
+  ...CONVERSATIONS, ...MEMBERS, ...USERS, ...SENDING, ...CHANGING, ...HISTORY, ...REACTIONS, ...RECEIPTS, ...TYPING, ...PRESENCE, ...CALLS, ...NOTIFICATIONS,
 ];
 
 // ---- the three ways
@@ -118,6 +120,10 @@ const FOR_BACKENDS = {
   'user.list': ['GET', '/v1/users'],
   'user.delete': ['DELETE', '/v1/users/alice'],
   'user.disconnect': ['DELETE', '/v1/users/bob/sessions'],
+  'presence.list': ['GET', '/v1/presence'],
+  'session.list': ['GET', '/v1/users/bob/sessions'],
+  'stats.get': ['GET', '/v1/stats'],
+  'user.revoke': ['POST', '/v1/users/bob/revoke', {}],
 };
 
 for (const [command, [method, path, body]] of Object.entries(FOR_BACKENDS)) {
@@ -143,12 +149,14 @@ const EXTRA = { extra: 'x' };
 const UNKNOWN_FIELDS = [
   row('conversations', 'conversation:list', () => EXTRA, 200),
   row('participants', 'participant:list', page(EXTRA), 200),
+  row('members', 'member:list', page(EXTRA), 200),
   row('messages', 'message:send', send({ content: 'x', ...EXTRA }), 201, prepared(room)),
   row('changes of messages', 'message:edit', (s) => ({ messageId: s.m, content: 'x', ...EXTRA }), 200, prepared(said('alice', 'a'))),
   row('history', 'message:history', page(EXTRA), 200),
   row('reactions', 'reaction:toggle', (s) => ({ messageId: s.m, emoji: 'a', ...EXTRA }), 200, prepared(said('bob', 'a'))),
   row('receipts', 'receipt:read', receipt({ seq: 1, ...EXTRA }), 200, prepared(said('bob', 'a'))),
   row('typing', 'typing:start', (s) => ({ conversationId: s.c, ...EXTRA }), 200),
+  row('presence', 'presence:set', () => ({ status: 'online', ...EXTRA }), 200),
   row('calls', 'call:start', (s) => ({ conversationId: s.c, ...EXTRA }), 201, prepared(room)),
   row('signals', 'call:signal', (s) => ({ callId: s.alone, to: 'alice', payload: 1, ...EXTRA }), 202),
   row('notifications', 'notification:list', () => EXTRA, 200),

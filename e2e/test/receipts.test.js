@@ -52,7 +52,10 @@ test('typing by request is told like typing by socket', async () => {
     assert.deepEqual(await rest.expect(200, 'POST', '/v1/conversations/typed/typing', { state }), {});
     assert.deepEqual(
       await alice.told(`typing:${state}`),
-      { conversationId: 'typed', userId: 'bob', user: { id: 'bob', name: 'Bob' } },
+      {
+        conversationId: 'typed', userId: 'bob', user: { id: 'bob', name: 'Bob' },
+        ...(state === 'started' ? { expiresInMs: 7_000 } : {}),
+      },
     );
   }
 });

@@ -69,7 +69,7 @@ test('a file is stored, announced to all devices of its sender, and read on the 
     assert.deepEqual(Buffer.from(await answer.arrayBuffer()), PNG);
     assert.equal(answer.headers.get('content-type'), 'image/png');
     assert.equal(answer.headers.get('x-content-type-options'), 'nosniff');
-    assert.equal(answer.headers.get('content-security-policy'), "default-src 'none'; sandbox");
+    assert.equal(answer.headers.get('content-security-policy'), "default-src 'none'; frame-ancestors 'none'; sandbox");
     assert.equal(answer.headers.get('content-disposition'), "inline; filename*=UTF-8''Gr%C3%BC%C3%9Fe%20aus%20K%C3%B6ln.png");
   }
   const byQuery = await read(undefined, { url: `${body.url}?token=${stack.token('bob')}` });

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use parlance_broker::{Broker, append::Appender, replica::ReplicaGate};
+use parlance_broker::{Broker, append::Appender, members::Members, replica::ReplicaGate};
 use parlance_chassis::{clock::Clock, lifecycle};
 use parlance_domain::{
     id::{CallId, MessageId, UserId},
@@ -12,15 +12,19 @@ use parlance_domain::{
 use parlance_store::Store;
 
 use crate::{
-    auth::{Auth, ServiceKeys},
+    auth::{Auth, Identity, ServiceKeys},
     broadcast::Broadcasts,
     command::receipts::Receipts,
     config::Config,
     dialect::Dialects,
     fanout::Fanout,
+    limits::Limits,
     membership::Membership,
+    presence::Presence,
     pressure::Pressure,
     socket::expiry::Expiry,
+    stats::Stats,
+    typing::Typing,
     uploads::Uploads,
     users::Users,
 };
@@ -43,6 +47,10 @@ pub struct Parts {
     pub membership: Membership,
     /// Where events get their place.
     pub appender: Appender,
+    /// Who is in which conversation.
+    pub members: Members,
+    /// What all gateways have.
+    pub stats: Stats,
     /// What acknowledgements wait for, when it is a replica.
     pub replicas: Option<ReplicaGate>,
     /// Whether Redis takes more.
@@ -51,12 +59,18 @@ pub struct Parts {
     pub receipts: Receipts,
     /// Where files are.
     pub uploads: Uploads,
+    /// What users and addresses have done.
+    pub limits: Limits,
     /// When the sockets' tokens end.
     pub expiry: Expiry,
+    /// Who is writing where.
+    pub typing: Typing,
     /// Conversations and the sockets that have joined them.
     pub fanout: Fanout,
     /// The sockets of each user.
     pub users: Users,
+    /// What Redis knows of who is connected.
+    pub presence: Presence,
     /// Events for every socket.
     pub broadcasts: Broadcasts,
     /// The time.
@@ -75,11 +89,6 @@ impl App {
         Self(Arc::new(parts))
     }
 
-    /// Who somebody is.
-    pub fn auth(&self) -> &Auth {
-        &self.auth
-    }
-
     /// Which backends may act for users.
     pub fn service_keys(&self) -> &ServiceKeys {
         &self.service_keys
@@ -88,6 +97,23 @@ impl App {
     /// The time.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// Whose a token is, if it is in force.
+    ///
+    /// # Errors
+    /// Those of [`Auth::verify`]; `token_revoked`; `unavailable` while it cannot be known whether it was.
+    pub async fn identify(&self, token: &str) -> Result<Identity, Rejection> {
+        let identity = self.auth.verify(token, &self.clock).await?;
+        let user = &identity.user.id;
+        match self.broker.revoked_before(user).await {
+            Ok(Some(before)) if identity.is_revoked_by(before) => Err(Code::TokenRevoked.into()),
+            Ok(_) => Ok(identity),
+            Err(error) => {
+                tracing::warn!(%error, %user, "failed to read whether tokens are revoked");
+                Err(Code::Unavailable.into())
+            }
+        }
     }
 
     /// A user as others see him; of whom nothing is stored, only the id is known.

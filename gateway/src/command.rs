@@ -17,6 +17,7 @@ mod emit;
 mod history;
 mod join;
 mod leave;
+mod member_list;
 mod message_get;
 mod notifications;
 mod notify;
@@ -25,12 +26,16 @@ mod participant;
 mod persisted;
 mod ping;
 mod place;
+mod presence;
 mod query;
 mod react;
 mod receipt;
 pub mod receipts;
 mod resume;
+mod revoke;
 mod send;
+mod session_list;
+mod stats;
 mod status;
 mod typing;
 mod user;
@@ -48,7 +53,13 @@ use parlance_store::StoreError;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use crate::{app::App, socket::session::Session};
+use crate::{
+    app::App,
+    auth::{Grants, Identity},
+    dialect::Behaviour,
+    membership::Asker,
+    socket::session::Session,
+};
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -59,22 +70,25 @@ pub struct Actor {
     pub socket: Option<Arc<Session>>,
     /// Whether it is a backend with a service key.
     pub service: bool,
+    /// What the user's token lets him use. A backend may use everything, for whomever it acts: it is who issues tokens.
+    pub grants: Grants,
 }
 
 impl Actor {
     /// A user's request.
-    pub fn user(profile: Profile) -> Self {
-        Self { profile: Some(profile), socket: None, service: false }
+    pub fn user(identity: Identity) -> Self {
+        Self { profile: Some(identity.user), socket: None, service: false, grants: identity.grants }
     }
 
     /// A backend's request, for a user or for none.
     pub fn service(user: Option<Profile>) -> Self {
-        Self { profile: user, socket: None, service: true }
+        Self { profile: user, socket: None, service: true, grants: Grants::Everything }
     }
 
     /// A user's socket.
     pub fn socket(socket: &Arc<Session>) -> Self {
-        Self { profile: Some(socket.profile()), socket: Some(socket.clone()), service: false }
+        let (profile, grants) = socket.standing();
+        Self { profile: Some(profile), socket: Some(socket.clone()), service: false, grants }
     }
 
     /// The user.
@@ -98,6 +112,21 @@ impl Actor {
 
     fn user_id(&self) -> Result<&UserId, Rejection> {
         Ok(&self.profile()?.id)
+    }
+
+    /// As whom the actor uses conversations.
+    ///
+    /// # Errors
+    /// `forbidden` for a backend that acts for none.
+    pub(crate) fn asker(&self) -> Result<Asker<'_>, Rejection> {
+        Ok(Asker { user: self.user_id()?, grants: &self.grants })
+    }
+
+    /// What is done for the dialect that it was asked in; a request has the default one.
+    fn behaviour(&self, app: &App) -> Behaviour {
+        let dialect =
+            self.socket.as_ref().map(|socket| &socket.dialect).or_else(|| app.dialects.configured());
+        dialect.map(|dialect| *dialect.behaviour()).unwrap_or_default()
     }
 
     fn origin(&self) -> Option<SessionId> {
@@ -128,6 +157,12 @@ pub async fn apply(app: &App, actor: &Actor, command: Command, answer: Answer) {
         Command::History(history) => history::apply(app, actor, history, answer),
         Command::Receipt(receipt) => receipt::apply(app, actor, receipt, answer).await,
         Command::Typing(conversation, state) => answer(typing::apply(app, actor, conversation, state).await),
+        Command::MemberList(list) => member_list::apply(app, actor, list, answer),
+        Command::Stats => answer(stats::apply(app, actor).await),
+        Command::PresenceSet(status) => answer(presence::set(app, actor, status).await),
+        Command::PresenceGet(get) => presence::get(app, actor, get, answer),
+        Command::PresenceList(list) => presence::list(app, actor, list, answer),
+        Command::SessionList(user) => session_list::apply(app, actor, user, answer),
         Command::CallStart(start) => call::start::apply(app, actor, start, answer).await,
         Command::CallAnswer(call) => call::answer::apply(app, actor, call, answer).await,
         Command::CallEnd(call) => call::end::apply(app, actor, call, answer).await,
@@ -135,6 +170,7 @@ pub async fn apply(app: &App, actor: &Actor, command: Command, answer: Answer) {
         Command::CallGet(call) => answer(call::get::apply(app, actor, call).await),
         Command::Emit(event) => answer(emit::apply(app, actor, *event).await),
         Command::Disconnect(user) => answer(disconnect::apply(app, actor, &user).await),
+        Command::Revoke(revoke) => answer(revoke::apply(app, actor, revoke).await),
         Command::NotificationList(list) => notifications::list(app, actor, &list, answer),
         Command::NotificationRead(read) => answer(notifications::read(app, actor, read).await),
         Command::Notify(notify) => answer(notify::apply(app, actor, *notify).await),

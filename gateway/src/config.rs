@@ -12,10 +12,10 @@ use std::path::Path;
 
 use parlance_chassis::config::{
     self, ConfigErrors, Environment, Invalid, Problem, Reader, Schema, Sources,
-    sections::{AdminSection, LogSection, PostgresSection, RedisSection, ShutdownSection},
+    sections::{AdminSection, LogSection, PostgresSection, PresenceSection, RedisSection, ShutdownSection},
 };
 
-use crate::socket::wire::Origins;
+use crate::web::origins::Origins;
 
 pub use auth::AuthSection;
 pub use gateway::GatewaySection;
@@ -39,6 +39,8 @@ pub struct Config {
     pub limits: LimitsSection,
     /// Files.
     pub uploads: UploadsSection,
+    /// How long it is believed who is connected.
+    pub presence: PresenceSection,
     /// Redis.
     pub redis: RedisSection,
     /// Postgres.
@@ -61,6 +63,7 @@ impl Config {
             GatewaySection::SETTINGS,
             LimitsSection::SETTINGS,
             UploadsSection::SETTINGS,
+            PresenceSection::SETTINGS,
             RedisSection::SETTINGS,
             PostgresSection::SETTINGS,
             AdminSection::SETTINGS,
@@ -93,6 +96,7 @@ impl Config {
         let gateway = GatewaySection::read(reader);
         let limits = LimitsSection::read(reader);
         let uploads = UploadsSection::read(reader);
+        let presence = PresenceSection::read(reader);
         let redis = RedisSection::read(reader);
         let postgres = PostgresSection::read(reader);
         let admin = AdminSection::read(reader);
@@ -105,6 +109,7 @@ impl Config {
             gateway: gateway?,
             limits: limits?,
             uploads: uploads?,
+            presence: presence?,
             redis: redis?,
             postgres: postgres?,
             admin: admin?,

@@ -9,8 +9,10 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use parlance_domain::{custom::CustomEvent, rejection::Rejection};
+use parlance_domain::{custom::CustomEvent, id::UserId, rejection::Rejection};
 use serde_json::value::RawValue;
+
+use crate::web::origins::Origins;
 
 mod answer;
 pub mod asyncapi;
@@ -18,9 +20,11 @@ mod behaviour;
 mod catalog;
 mod decode;
 mod encode;
+mod handshake;
 mod mistake;
 mod notation;
 mod path;
+mod quota;
 pub mod reference;
 mod section;
 mod table;
@@ -31,10 +35,11 @@ mod vocabulary;
 mod words;
 
 pub use answer::Answer;
-pub use behaviour::Behaviour;
+pub use behaviour::{Behaviour, PresenceAudience};
 pub use catalog::Dialects;
 pub use decode::{Call, Decoded};
 pub use mistake::Mistake;
+pub use quota::{Quota, QuotaIndex};
 pub use view::ClientEvent;
 pub use vocabulary::EventName;
 
@@ -60,13 +65,17 @@ pub struct Dialect {
     namespaces: Vec<String>,
     hosts: Vec<String>,
     paths: Vec<String>,
+    origins: Option<Origins>,
     notation: Notation,
+    handshake: handshake::Handshake,
     behaviour: Behaviour,
+    quotas: quota::Quotas,
     refusals: Words,
     failure: Arc<answer::Failure>,
     rules: Vec<decode::Rule>,
     rules_by_event: HashMap<Arc<str>, Vec<decode::RuleId>>,
     outbound: HashMap<EventName, Vec<encode::Outbound>>,
+    lists_members_on_join: bool,
 }
 
 impl Dialect {
@@ -90,9 +99,29 @@ impl Dialect {
         &self.paths
     }
 
+    /// The web pages that may connect to this dialect, when they are others than those of the gateway.
+    pub fn origins(&self) -> Option<&Origins> {
+        self.origins.as_ref()
+    }
+
     /// What the gateway does for its clients.
     pub fn behaviour(&self) -> &Behaviour {
         &self.behaviour
+    }
+
+    /// Who a client without a token says it is. Whether it is believed is not this file's business. `auth` is the payload
+    /// of the CONNECT packet, `query` gives a parameter of the URL.
+    pub fn claimed_user(
+        &self,
+        auth: Option<&serde_json::Value>,
+        query: impl Fn(&str) -> Option<String>,
+    ) -> Option<UserId> {
+        self.handshake.user(auth, query)
+    }
+
+    /// Whether the answer to `conversation.join` says who else is there, so that this has to be looked up.
+    pub fn lists_members_on_join(&self) -> bool {
+        self.lists_members_on_join
     }
 
     /// The `connect_error` message for a refused handshake: the dialect's text for the code, else the code.

@@ -5,11 +5,12 @@
 //! alone joins and leaves sockets, subscribes and unsubscribes, and hands events on, so none of these can
 //! overtake another. The receiving task only looks at the channel and puts the publication in the worker's queue.
 
+mod attendance;
 mod crowd;
 mod dispatch;
 mod encoded;
 mod handed;
-mod here;
+mod listing;
 mod order;
 mod probe;
 mod receive;
@@ -25,7 +26,7 @@ use std::{
 use parlance_broker::{
     Broker,
     append::Acl,
-    here::Here,
+    members::Members,
     partition::Partition,
     subscriber::{Inbox, Subscriber},
 };
@@ -40,16 +41,19 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     command::receipts::Receipts,
-    dialect::{Dialect, DialectIndex, Dialects},
+    dialect::{Dialect, DialectIndex, Dialects, view},
     membership::Membership,
+    presence::lease::Lease,
     socket::{cluster::ClusterDriver, session::Session},
+    typing::Typing,
     users::Users,
     workers::Workers,
 };
+use attendance::{Attendance, Telling};
 use crowd::Lanes;
 use dispatch::{Task, Worker};
 pub(crate) use encoded::Encoded;
-use here::Attendance;
+pub use listing::MemberList;
 use receive::Receivers;
 pub use resume::{Allowance, Place};
 
@@ -94,6 +98,8 @@ pub struct Join {
     pub acl: Option<Acl>,
     /// From where on it gets what it missed. `None`: only what comes from now on.
     pub since: Option<Place>,
+    /// Whether it is told who else is there. Whoever goes on from a place is not.
+    pub lists_members: bool,
     /// What it is told.
     pub confirm: Confirm,
 }
@@ -103,12 +109,14 @@ pub struct Join {
 pub type Confirm = Box<dyn FnOnce(Result<Joined, JoinRefusal>) + Send>;
 
 /// A socket is in a conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Joined {
     /// From here on it gets every event.
     pub heads: Heads,
     /// Whether it also got everything between its place and here.
     pub recovered: bool,
+    /// Who is there, if it wanted to know.
+    pub members: Option<MemberList>,
 }
 
 /// Why a socket is not in a conversation.
@@ -134,18 +142,21 @@ pub(crate) struct Shared {
     dialects: Dialects,
     membership: Membership,
     attendance: Attendance,
+    members: Members,
     lifecycle: lifecycle::Handle,
     repairs: Semaphore,
     lanes: Lanes,
     delivered: metrics::Counter,
     /// Where deliveries count as receipts; none when no dialect asks for it.
     deliveries: Option<Receipts>,
+    typing: Typing,
 }
 
 /// A handle on the dispatch workers; cheap to clone.
 #[derive(Clone)]
 pub struct Fanout {
     workers: Workers<Task>,
+    attendance: Attendance,
 }
 
 /// What fan-out is made of.
@@ -168,14 +179,18 @@ pub struct Parts {
     pub membership: Membership,
     /// Where deliveries count as receipts.
     pub receipts: Receipts,
+    /// Who is writing, which ends with the membership.
+    pub typing: Typing,
     /// Says whether every subscription is alive.
     pub check: Check,
     /// How many dispatch workers there are.
     pub workers: usize,
     /// How often the heads of all live conversations are compared.
     pub compare_every: Duration,
-    /// For how long somebody is known to be in a conversation.
-    pub presence_ttl: Duration,
+    /// What it stands under who is in a conversation here.
+    pub lease: Lease,
+    /// In a conversation with more members nobody is told who comes and goes.
+    pub announced_members: u64,
 }
 
 impl Fanout {
@@ -183,29 +198,32 @@ impl Fanout {
     pub fn start(parts: Parts, lifecycle: &lifecycle::Handle) -> Self {
         let delivered = metrics::counter!(crate::metrics::DELIVERIES.name);
         let attendance = Attendance::default();
-        let here = Here::new(parts.broker.clone());
-        let tell = attendance.clone().run(here, parts.presence_ttl, lifecycle.hard());
-        lifecycle.spawn_support("attendance", tell);
+        let telling =
+            Telling { broker: parts.broker.clone(), lease: parts.lease, announced: parts.announced_members };
+        attendance.tell(telling, lifecycle);
         let counts = |dialect: &Arc<Dialect>| dialect.behaviour().delivered_on_delivery;
         let deliveries = parts.dialects.iter().any(counts).then_some(parts.receipts);
+        let members = Members::new(parts.broker.clone());
         let shared = Arc::new(Shared {
             broker: parts.broker,
             subscriber: parts.subscriber,
             store: parts.store,
             dialects: parts.dialects,
             membership: parts.membership,
-            attendance,
+            attendance: attendance.clone(),
+            members,
             lifecycle: lifecycle.clone(),
             repairs: Semaphore::new(REPAIRS),
             lanes: Lanes::start(parts.workers, &delivered, lifecycle),
             delivered,
             deliveries,
+            typing: parts.typing,
         });
         let start = |inlet| {
             let worker = Worker::new(shared.clone(), inlet);
             lifecycle.spawn_support("dispatch worker", worker.run(lifecycle.hard()));
         };
-        let fanout = Self { workers: Workers::start(parts.workers, QUEUE_BYTES, start) };
+        let fanout = Self { workers: Workers::start(parts.workers, QUEUE_BYTES, start), attendance };
         let pulse = probe::Pulse::new(shared.broker.keys().partitions().count());
         let receivers = Receivers { fanout: fanout.clone(), users: parts.users, cluster: parts.cluster };
         let receive = receive::run(receivers.clone(), parts.inbox, pulse.clone(), lifecycle.hard());
@@ -246,6 +264,24 @@ impl Fanout {
         }
     }
 
+    /// Takes a socket out of conversations that its user may not use any more, and tells it so.
+    pub async fn expel(
+        &self,
+        socket: &Arc<Session>,
+        conversations: impl IntoIterator<Item = ConversationId>,
+    ) {
+        for conversation in conversations {
+            let (expelled, left) = (socket.clone(), conversation.clone());
+            let then = Box::new(move |_| {
+                expelled.left(&left);
+                expelled.tell(&view::conversation_left(&left, "removed"));
+            });
+            let queue = self.workers.of(&conversation);
+            // A worker that has ended has no members any more.
+            queue.ask(Task::Leave { conversation, socket: socket.key, then }).await;
+        }
+    }
+
     /// The newest numbers of the conversation that this gateway has seen; zeros when it is not subscribed.
     pub async fn seen(&self, conversation: &ConversationId) -> Heads {
         let (reply, seen) = oneshot::channel();
@@ -264,6 +300,11 @@ impl Fanout {
     /// Compares all live conversations with what Redis knows, and repairs those that are behind.
     async fn compare(&self) {
         self.workers.ask_all(|| Task::Compare).await;
+    }
+
+    /// In how many conversations somebody is, on this gateway.
+    pub fn rooms(&self) -> usize {
+        self.attendance.rooms()
     }
 
     /// Puts a publication in its worker's queue; false when it does not fit and was dropped.

@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -19,7 +20,10 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use parlance_chassis::backoff::Backoff;
 use parlance_chassis::lifecycle::Handle;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tower::Service;
+
+use crate::limits::Limit;
 
 pub use guarded::Guarded;
 
@@ -32,6 +36,9 @@ pub struct HttpLimits {
     pub head_bytes: usize,
     /// How long a write may make no progress. Longer than the slow-reader deadline of the wire, which comes first.
     pub write_timeout: Duration,
+    /// How many connections may speak HTTP at a time; those beyond are answered 503 and closed. An upgraded one is not
+    /// among them.
+    pub connections: usize,
 }
 
 impl Default for HttpLimits {
@@ -40,6 +47,7 @@ impl Default for HttpLimits {
             head_timeout: Duration::from_secs(10),
             head_bytes: 32 << 10,
             write_timeout: Duration::from_secs(30),
+            connections: 100_000,
         }
     }
 }
@@ -48,6 +56,9 @@ impl Default for HttpLimits {
 const BUFFER_BYTES: usize = 128 << 10;
 /// What the hard stop leaves for answers that it caused, like the last one to a waiting poll.
 const LAST_ANSWER: Duration = Duration::from_secs(1);
+/// The answer to a connection for which there is no place.
+const FULL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 const RETRY_MOST: Duration = Duration::from_secs(1);
 
@@ -65,13 +76,23 @@ pub fn serve(listener: TcpListener, app: Router, limits: HttpLimits, lifecycle: 
 
 async fn accept(listener: TcpListener, app: Router, limits: HttpLimits, lifecycle: Handle) {
     let soft = lifecycle.soft();
+    let places = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
     let mut backoff = Backoff::new(RETRY_FIRST, RETRY_MOST);
     while let Some(accepted) = soft.run_until_cancelled(listener.accept()).await {
         match accepted {
             Ok((stream, peer)) => {
                 backoff.reset();
+                let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+                    Limit::HttpConnections.count();
+                    // Nobody waits for a client that does not take so little at once.
+                    stream.try_write(FULL).ok();
+                    continue;
+                };
                 let connection = connection(stream, peer, app.clone(), limits, lifecycle.clone());
-                lifecycle.spawn_request("http.connection", connection);
+                lifecycle.spawn_request("http.connection", async move {
+                    connection.await;
+                    drop(place);
+                });
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {

@@ -16,6 +16,8 @@ use parlance_domain::{
 };
 use parlance_store::Store;
 
+use crate::auth::Grants;
+
 /// How it is decided who may be in a conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Policy {
@@ -23,6 +25,17 @@ pub enum Policy {
     Members,
     /// Every authenticated user.
     Open,
+    /// Whoever has a token that lists it.
+    Token,
+}
+
+/// Who wants to use a conversation.
+#[derive(Debug, Clone, Copy)]
+pub struct Asker<'a> {
+    /// The user.
+    pub user: &'a UserId,
+    /// What his token lets him use.
+    pub grants: &'a Grants,
 }
 
 /// How many users' answers one conversation caches; beyond it all are forgotten.
@@ -74,6 +87,29 @@ impl Membership {
         }
     }
 
+    /// Whether what his token lets a user use says that he may get what happens in the conversation. Under the other
+    /// policies it says nothing.
+    pub(crate) fn are_granted(&self, grants: &Grants, conversation: &ConversationId) -> bool {
+        self.policy != Policy::Token || grants.include(conversation)
+    }
+
+    /// Whether somebody who is not asking takes part in the conversation. What his token lets him use is known where he
+    /// is connected, and is looked at there.
+    ///
+    /// # Errors
+    /// `unavailable` when that cannot be known now.
+    pub(crate) async fn takes_part(
+        &self,
+        user: &UserId,
+        conversation: &ConversationId,
+    ) -> Result<bool, Rejection> {
+        match self.authorize(Asker { user, grants: &Grants::Everything }, conversation).await {
+            Ok(_) => Ok(true),
+            Err(rejection) if rejection.code == Code::NotAParticipant => Ok(false),
+            Err(rejection) => Err(rejection),
+        }
+    }
+
     /// Whether the user takes part in the conversation, and what that answer holds under; `None` when no answer
     /// could change.
     ///
@@ -81,11 +117,15 @@ impl Membership {
     /// `not_a_participant`; `unavailable` when that cannot be known now.
     pub async fn authorize(
         &self,
-        user: &UserId,
+        asker: Asker<'_>,
         conversation: &ConversationId,
     ) -> Result<Option<Acl>, Rejection> {
-        if self.policy == Policy::Open {
-            return Ok(None);
+        let Asker { user, grants } = asker;
+        match self.policy {
+            Policy::Open => return Ok(None),
+            Policy::Token if grants.include(conversation) => return Ok(None),
+            Policy::Token => return Err(Code::NotAParticipant.into()),
+            Policy::Members => {}
         }
         let (member, acl) = match self.cached(user, conversation) {
             Some(answer) => answer,

@@ -37,6 +37,34 @@ pub const EVENTS_REFUSED: Metric = counter(
     "Events from sockets that did not become a command, by the code of the rejection",
     &["code"],
 );
+/// Requests for published keys.
+pub const JWKS_FETCHES: Metric = counter(
+    "parlance_jwks_fetches_total",
+    "Requests for the keys of auth.jwks_url, by result (ok, failed: the keys known before stay in use)",
+    &["result"],
+);
+/// Published keys in use.
+pub const JWKS_KEYS: Metric = Metric {
+    name: "parlance_jwks_keys",
+    kind: Kind::Gauge,
+    unit: None,
+    help: "Keys of auth.jwks_url that tokens may be signed with",
+    labels: &[],
+};
+/// Dialects without authentication.
+pub const INSECURE_DIALECTS: Metric = Metric {
+    name: "parlance_insecure_dialects",
+    kind: Kind::Gauge,
+    unit: None,
+    help: "Dialects whose clients need no token (auth.insecure_dialects): 1 for each",
+    labels: &["dialect"],
+};
+/// What was beyond a limit.
+pub const LIMITED: Metric = counter(
+    "parlance_limited_total",
+    "Events, requests, connections and the like that were beyond a limit, by limit",
+    &["limit"],
+);
 /// Events handed to sockets.
 pub const DELIVERIES: Metric =
     counter("parlance_deliveries_total", "Events of conversations handed to sockets of this gateway", &[]);
@@ -71,6 +99,10 @@ pub const METRICS: &[Metric] = &[
     CONNECTS,
     COMMANDS,
     EVENTS_REFUSED,
+    JWKS_FETCHES,
+    JWKS_KEYS,
+    INSECURE_DIALECTS,
+    LIMITED,
     DELIVERIES,
     USER_DELIVERIES,
     APPEND_SECONDS,

@@ -6,8 +6,10 @@ use axum::Router;
 use parlance_broker::{
     Broker, BrokerConfig, BrokerError,
     append::{Appender, Bounds},
+    members::Members,
     receipts::ReceiptLog,
     replica::ReplicaGate,
+    stats as cluster_stats,
     subscriber::Subscriber,
 };
 use parlance_chassis::{
@@ -34,8 +36,10 @@ use crate::{
     config::Config,
     dialect::{Dialects, Mistake},
     fanout::{self, Fanout},
+    limits::Limits,
     listener::{self, HttpLimits},
     membership::Membership,
+    presence::{Presence, lease},
     pressure::Pressure,
     rest,
     socket::{
@@ -44,8 +48,11 @@ use crate::{
         expiry::Expiry,
         wire::{self, KillReason, SlowReader, SocketPath, WireConfig, WireConfigError, Wires},
     },
+    stats::{Sources, Stats},
+    typing::Typing,
     uploads::{OpenError, Uploads},
     users::{self, Users},
+    web::{self, origins::Allowed},
 };
 
 /// Why a gateway did not start.
@@ -81,6 +88,9 @@ pub enum StartError {
     /// The store of uploads cannot be opened.
     #[error(transparent)]
     Uploads(#[from] OpenError),
+    /// Dialects that shall need no token are none.
+    #[error("auth.insecure_dialects: there is no dialect {}", .0.join(", "))]
+    InsecureDialects(Vec<String>),
     /// Dialect files have mistakes.
     #[error("dialects:{}", .0.iter().map(|mistake| format!("\n  {mistake}")).collect::<String>())]
     Dialects(Vec<Mistake>),
@@ -95,6 +105,7 @@ impl StartError {
             | StartError::TakenPath(_)
             | StartError::Uploads(_)
             | StartError::Namespace
+            | StartError::InsecureDialects(_)
             | StartError::Dialects(_)
             | StartError::Broker(BrokerError::Layout { .. })
             | StartError::Store(StoreError::Layout { .. } | StoreError::Url) => exit::USAGE,
@@ -147,19 +158,28 @@ pub async fn start(
     metrics::describe(wire::METRICS);
     let readiness = Readiness::new(lifecycle);
     let check = readiness.check("subscriptions");
+    let (auth, fetching) = Auth::new(&config.auth, config.gateway.policy);
+    if let Some(fetching) = fetching {
+        let keys = readiness.check("token keys");
+        lifecycle.spawn_support("published keys", fetching.run(keys, lifecycle.hard()));
+    }
     // Started first: probes see a gateway that is alive and not ready while it connects.
     let admin = admin::serve(admin, readiness, recorder, lifecycle, Router::new())?;
 
-    let (app, cluster, outgoing) = connect_parts(config, clock, lifecycle, check).await?;
+    let (app, cluster, outgoing) = connect_parts(config, clock, auth, lifecycle, check).await?;
     let paths = socket_paths(&app)?;
-    let (sockets, io, wires) = wire::build(cluster.builder(), wire_config(&app.config, paths), lifecycle)?;
+    let (origins, hsts) = (app.dialects.origins(&app.config.server.origins), app.config.server.hsts);
+    let entrance = Some(Arc::clone(app.limits.entrance()));
+    let wire_config = WireConfig { entrance, ..wire_config(&app.config, paths, origins.clone()) };
+    let http_limits = HttpLimits { connections: app.config.limits.http_connections, ..HttpLimits::default() };
+    let (sockets, io, wires) = wire::build(cluster.builder(), wire_config, lifecycle)?;
     connect::register(&io, &app).await?;
     broadcast(outgoing, io, &app);
     close_at_soft_stop(wires, lifecycle);
 
-    let routes = rest::router(app).merge(sockets);
+    let routes = web::around(rest::router(app).layer(web::cors::rest(&origins)).merge(sockets), hsts);
     let address = public.local_addr()?;
-    listener::serve(public, routes, HttpLimits::default(), lifecycle);
+    listener::serve(public, routes, http_limits, lifecycle);
     tracing::info!(%address, %admin, "gateway is listening");
     Ok(Addresses { public: address, admin })
 }
@@ -167,32 +187,41 @@ pub async fn start(
 async fn connect_parts(
     config: Config,
     clock: Clock,
+    auth: Auth,
     lifecycle: &Handle,
     check: parlance_chassis::readiness::Check,
 ) -> Result<(App, ClusterDriver, Outgoing), StartError> {
     let dialects = Dialects::load(config.gateway.dialects_folder.as_deref(), &config.gateway.dialect)
         .map_err(StartError::Dialects)?;
+    announce_insecure(&config, &dialects)?;
     let broker = Broker::connect(broker_config(&config)).await?;
     broker.check_layout().await?;
     let store = Store::connect(&store_config(&config)).await?;
     store.check_schema().await?;
     store.check_layout(&broker.keys().partitions().layout()).await?;
 
+    let lease = lease::keep(&broker, lease_terms(&config), lifecycle).await;
     let (subscriber, inbox) = Subscriber::connect(&broker).await?;
     let membership = Membership::new(config.gateway.policy, broker.clone(), store.clone());
     let users = Users::start(
         users::Parts {
             subscriber: subscriber.clone(),
-            partitions: broker.keys().partitions().clone(),
+            broker: broker.clone(),
+            membership: membership.clone(),
             dialects: dialects.clone(),
             deadline: config.redis.command_deadline,
             workers: config.gateway.dispatch_workers,
         },
         lifecycle,
     );
+    let presence =
+        Presence::start(&broker, lease.clone(), clock.clone(), config.redis.command_deadline, lifecycle);
     let cluster = ClusterDriver::new(broker.clone(), subscriber.clone());
     let (broadcasts, outgoing) = Broadcasts::new(config.redis.command_deadline);
     let receipts = Receipts::default();
+    let typing = Typing::new(config.limits.joined_conversations);
+    let expire = typing.clone().run(broker.clone(), clock.clone(), lifecycle.hard());
+    lifecycle.spawn_support("typing expiry", expire);
     let fanout = Fanout::start(
         fanout::Parts {
             broker: broker.clone(),
@@ -204,10 +233,12 @@ async fn connect_parts(
             dialects: dialects.clone(),
             membership: membership.clone(),
             receipts: receipts.clone(),
+            typing: typing.clone(),
             check,
             workers: config.gateway.dispatch_workers,
             compare_every: config.gateway.compare_interval,
-            presence_ttl: config.gateway.presence_ttl,
+            lease: lease.clone(),
+            announced_members: config.presence.announced_members,
         },
         lifecycle,
     );
@@ -227,10 +258,17 @@ async fn connect_parts(
     let expiry = Expiry::new(config.auth.expiry_warning, config.auth.leeway);
     lifecycle.spawn_support("token expiry", expiry.clone().run(clock.clone(), lifecycle.hard()));
     let bounds = Bounds { entries: limits.ingest_entries, bytes: limits.ingest_bytes };
+    let limits = Limits::new(&config.limits, &dialects);
+    lifecycle.spawn_support("limits", limits.clone().tidy(lifecycle.hard()));
+    let stats = Stats::new(cluster_stats::Stats::new(broker.clone()));
+    let sources = Sources { presence: presence.clone(), fanout: fanout.clone() };
+    lifecycle.spawn_support("stats", stats.clone().report(sources, lease, lifecycle.hard()));
     let app = App::new(Parts {
-        auth: Auth::new(&config.auth),
+        auth,
         service_keys: ServiceKeys::new(&config.auth.service_keys),
         appender: Appender::new(broker.clone(), bounds),
+        members: Members::new(broker.clone()),
+        stats,
         broker,
         store,
         dialects,
@@ -240,14 +278,40 @@ async fn connect_parts(
         receipts,
         uploads: Uploads::open(&config.uploads)?,
         expiry,
+        typing,
+        limits,
         fanout,
         users,
+        presence,
         broadcasts,
         clock,
         lifecycle: lifecycle.clone(),
         config,
     });
     Ok((app, cluster, outgoing))
+}
+
+/// Says loudly which dialects have no authentication.
+///
+/// # Errors
+/// When one of them is none.
+fn announce_insecure(config: &Config, dialects: &Dialects) -> Result<(), StartError> {
+    let insecure = &config.auth.insecure_dialects;
+    let unknown: Vec<String> = insecure.iter().filter(|name| dialects.get(name).is_none()).cloned().collect();
+    if !unknown.is_empty() {
+        return Err(StartError::InsecureDialects(unknown));
+    }
+    if !insecure.is_empty() {
+        tracing::warn!(
+            dialects = insecure.join(","),
+            "INSECURE: clients of these dialects need no token and are whoever they say they are \
+             (auth.insecure_dialects)"
+        );
+    }
+    for name in insecure {
+        ::metrics::gauge!(crate::metrics::INSECURE_DIALECTS.name, "dialect" => name.clone()).set(1.0);
+    }
+    Ok(())
 }
 
 fn broadcast(outgoing: Outgoing, io: Io, app: &App) {
@@ -286,6 +350,11 @@ fn store_config(config: &Config) -> StoreConfig {
     }
 }
 
+fn lease_terms(config: &Config) -> lease::Terms {
+    let presence = &config.presence;
+    lease::Terms { gateway: config.gateway.name.clone(), ttl: presence.ttl, linger: presence.linger }
+}
+
 /// The configured path and those that dialects claim.
 fn socket_paths(app: &App) -> Result<Vec<SocketPath>, StartError> {
     let own = [app.config.server.socket_path.clone()];
@@ -296,12 +365,12 @@ fn socket_paths(app: &App) -> Result<Vec<SocketPath>, StartError> {
     own.into_iter().map(Ok).chain(claimed).collect()
 }
 
-fn wire_config(config: &Config, paths: Vec<SocketPath>) -> WireConfig {
+fn wire_config(config: &Config, paths: Vec<SocketPath>, origins: Allowed) -> WireConfig {
     let socket = &config.socket;
     WireConfig {
         paths,
         trusted_hops: config.server.trusted_hops,
-        origins: config.server.origins.clone(),
+        origins,
         ping_interval: socket.ping_interval,
         ping_timeout: socket.ping_timeout,
         connect_timeout: socket.connect_timeout,

@@ -6,19 +6,24 @@
 
 mod deliver;
 mod devices;
+mod everyone;
 mod subscription;
 mod worker;
 
 use std::{sync::Arc, time::Duration};
 
 use parlance_broker::{
+    Broker,
     partition::{Partition, Partitions},
     subscriber::Subscriber,
 };
 use parlance_chassis::lifecycle;
 use parlance_domain::id::UserId;
 
-use crate::{dialect::Dialects, fanout::Member, socket::session::Session, workers::Workers};
+use crate::{
+    dialect::Dialects, fanout::Member, membership::Membership, socket::session::Session, workers::Workers,
+};
+use everyone::Everyone;
 use worker::{Task, Worker};
 
 /// How many bytes of publications may wait for one worker.
@@ -28,6 +33,8 @@ const QUEUE_BYTES: usize = 32 * 1024 * 1024;
 #[derive(Clone)]
 pub struct Users {
     workers: Workers<Task>,
+    /// What is published for everybody; none when no dialect asks for it.
+    everyone: Option<Arc<Everyone>>,
 }
 
 /// Tells a socket that it is ready. Called exactly once, by the user's worker before it hands on the next event, so it
@@ -38,8 +45,10 @@ pub type Greet = Box<dyn FnOnce() + Send>;
 pub struct Parts {
     /// Where users are subscribed.
     pub subscriber: Subscriber,
-    /// Which partition a user is of.
-    pub partitions: Partitions,
+    /// Where it stands whose tokens were revoked.
+    pub broker: Broker,
+    /// What tokens let users use.
+    pub membership: Membership,
     /// What events are encoded for.
     pub dialects: Dialects,
     /// How long a subscription may take.
@@ -50,8 +59,10 @@ pub struct Parts {
 
 /// What the workers have in common.
 struct Shared {
+    broker: Broker,
     subscriber: Subscriber,
     partitions: Partitions,
+    membership: Membership,
     dialects: Dialects,
     deadline: Duration,
     lifecycle: lifecycle::Handle,
@@ -60,9 +71,12 @@ struct Shared {
 impl Users {
     /// Starts the workers.
     pub fn start(parts: Parts, lifecycle: &lifecycle::Handle) -> Self {
+        let everyone = Everyone::new(&parts, lifecycle).map(Arc::new);
         let shared = Arc::new(Shared {
+            partitions: parts.broker.keys().partitions().clone(),
+            broker: parts.broker,
             subscriber: parts.subscriber,
-            partitions: parts.partitions,
+            membership: parts.membership,
             dialects: parts.dialects,
             deadline: parts.deadline,
             lifecycle: lifecycle.clone(),
@@ -71,7 +85,7 @@ impl Users {
             let worker = Worker::new(shared.clone(), inlet);
             lifecycle.spawn_support("user worker", worker.run(lifecycle.hard()));
         };
-        Self { workers: Workers::start(parts.workers, QUEUE_BYTES, start) }
+        Self { workers: Workers::start(parts.workers, QUEUE_BYTES, start), everyone }
     }
 
     /// Notes a socket; `greet` is called when the user's channel is subscribed, or cannot be subscribed now. From
@@ -81,14 +95,23 @@ impl Users {
         self.workers.of(&socket.user).ask(task).await;
     }
 
+    /// Looks again whether the token by which a socket lives was revoked: it has another one.
+    pub async fn renewed(&self, socket: &Session) {
+        let task = Task::Renewed { user: socket.user.clone() };
+        self.workers.of(&socket.user).ask(task).await;
+    }
+
     /// Forgets a socket, which has ended before.
     pub async fn gone(&self, socket: &Session) {
         let task = Task::Gone { user: socket.user.clone(), socket: socket.key };
         self.workers.of(&socket.user).ask(task).await;
     }
 
-    /// Subscribes again to every user of `partition`, or to all.
+    /// Subscribes again to every user of `partition`, or to all, and to what is for everybody.
     pub(crate) async fn resubscribe(&self, partition: Option<Partition>) {
+        if let Some(everyone) = &self.everyone {
+            everyone.resubscribe(partition);
+        }
         self.workers.ask_all(|| Task::Resubscribe { partition }).await;
     }
 
@@ -96,5 +119,15 @@ impl Users {
     pub(crate) fn publish(&self, user: UserId, payload: String) -> bool {
         let (queue, bytes) = (self.workers.of(&user), payload.len());
         queue.publish(Task::Published { user, payload }, bytes)
+    }
+
+    /// Puts the presence of a user in the queues of all workers, for those of their sockets that are told of everybody's;
+    /// false when it does not fit somewhere and was dropped there.
+    pub(crate) fn announce(&self, payload: &str) -> bool {
+        let Some(announced) = self.everyone.as_ref().and_then(|everyone| everyone.read(payload)) else {
+            return true;
+        };
+        let (announced, bytes) = (Arc::new(announced), payload.len());
+        self.workers.publish_all(|| Task::Announced { announced: announced.clone(), bytes }, bytes)
     }
 }

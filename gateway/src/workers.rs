@@ -64,6 +64,12 @@ impl<T: Send + 'static> Workers<T> {
         &self.0[usize::try_from(index).unwrap_or(0)]
     }
 
+    /// Hands a publication of so many bytes to every worker, as [`Queue::publish`] does; false when it did not fit
+    /// somewhere.
+    pub(crate) fn publish_all(&self, task: impl Fn() -> T, bytes: usize) -> bool {
+        self.0.iter().filter(|queue| !queue.publish(task(), bytes)).count() == 0
+    }
+
     /// Asks every worker.
     pub(crate) async fn ask_all(&self, task: impl Fn() -> T) {
         for queue in self.0.iter() {

@@ -50,13 +50,14 @@ pub struct Unread<'a> {
 
 impl Store {
     /// The conversations of a user, those with the newest activity first, at most `limit`, after the one with this
-    /// activity and id.
+    /// activity and id; of those in `only`, if that is given.
     ///
     /// # Errors
     /// As every query.
     pub async fn joined(
         &self,
         user: &UserId,
+        only: Option<&[ConversationId]>,
         after: Option<&(DateTime<Utc>, ConversationId)>,
         limit: u64,
     ) -> Result<Vec<Joined>, StoreError> {
@@ -67,6 +68,7 @@ impl Store {
                     .bind(after.map(|(active_at, _)| *active_at))
                     .bind(after.map(|(_, id)| id.as_str()))
                     .bind(row::signed(limit))
+                    .bind(only.map(|only| only.iter().map(ConversationId::as_str).collect::<Vec<_>>()))
                     .fetch_all(connection)
                     .await?)
             })
@@ -152,7 +154,8 @@ const JOINED: &str = "
     SELECT id, role, read_seq, active_at FROM (
         SELECT c.id, p.role, p.read_seq, COALESCE(c.active_at, c.created_at, to_timestamp(0)) AS active_at
         FROM participants p JOIN conversations c ON c.id = p.conversation_id
-        WHERE p.user_id = $1 AND p.left_at IS NULL AND c.deleted_at IS NULL) joined
+        WHERE p.user_id = $1 AND p.left_at IS NULL AND c.deleted_at IS NULL
+            AND ($5::text[] IS NULL OR c.id = ANY($5))) joined
     WHERE $2::timestamptz IS NULL OR (active_at, id) < ($2, $3)
     ORDER BY active_at DESC, id DESC LIMIT $4";
 

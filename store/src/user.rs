@@ -116,6 +116,34 @@ impl Store {
         known.map_or_else(|| Ok(claims.clone()), UserRow::profile)
     }
 
+    /// When users were last seen, as far as that is known.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn last_seen(&self, ids: &[UserId]) -> Result<HashMap<UserId, Timestamp>, StoreError> {
+        let texts: Vec<&str> = ids.iter().map(UserId::as_str).collect();
+        let statement = "SELECT id, last_seen_at FROM users WHERE id = ANY($1) AND last_seen_at IS NOT NULL";
+        let rows: Vec<(String, DateTime<Utc>)> = self
+            .run(async |connection| Ok(query_as(statement).bind(&texts).fetch_all(connection).await?))
+            .await?;
+        rows.into_iter().map(|(id, at)| Ok((row::text("users.id", id)?, at.into()))).collect()
+    }
+
+    /// Writes when users were last seen, each named once, unless it is known that it was later. Of who is not known nothing
+    /// is written: every user who connects is known, unless he was deleted since.
+    ///
+    /// # Errors
+    /// As every query.
+    pub async fn write_last_seen(&self, seen: &[(UserId, Timestamp)]) -> Result<(), StoreError> {
+        let (ids, times): (Vec<&str>, Vec<DateTime<Utc>>) =
+            seen.iter().map(|(id, at)| (id.as_str(), at.to_datetime())).unzip();
+        self.run(async |connection| {
+            sqlx::query(WRITE_LAST_SEEN).bind(ids).bind(times).execute(connection).await?;
+            Ok(())
+        })
+        .await
+    }
+
     /// The profiles of users, in the order of the ids.
     ///
     /// # Errors
@@ -195,6 +223,15 @@ const PUT: &str = "
 const USERS: &str = "
     SELECT id, name, username, avatar, email, role, metadata, updated_at FROM users
     WHERE $1::text IS NULL OR id > $1 ORDER BY id LIMIT $2";
+
+/// Rows are locked in the order in which [`PUT`] writes them: that of their bytes.
+const WRITE_LAST_SEEN: &str = r#"
+    WITH seen AS (SELECT * FROM UNNEST($1::text[], $2::timestamptz[]) AS s (id, at)),
+    older AS (
+        SELECT u.id, s.at FROM users u JOIN seen s ON s.id = u.id
+        WHERE u.last_seen_at IS NULL OR u.last_seen_at < s.at
+        ORDER BY u.id COLLATE "C" FOR NO KEY UPDATE OF u)
+    UPDATE users u SET last_seen_at = GREATEST(u.last_seen_at, older.at) FROM older WHERE older.id = u.id"#;
 
 /// Connecting is frequent and claims rarely change: an unchanged row is not written.
 const UPSERT_CLAIMS: &str = "

@@ -30,6 +30,7 @@ use crate::{
         gauges::{self, Gauges},
         notify::Notifier,
         outbox::{self, Finisher},
+        presence::{Announcer, Keeper, Sweeper},
         settle::{self, Settling},
         watch,
     },
@@ -111,6 +112,7 @@ pub async fn start(
     start_ingest(&settings, &broker, &store, Arc::clone(&consumers), lifecycle);
     start_overtime(&settings, &broker, &store, clock.clone(), lifecycle);
     start_notifier(&settings, &broker, &store, lifecycle);
+    start_presence(&settings, &broker, &store, lifecycle);
     start_tasks(&broker, &store, clock, checks, lifecycle);
     tracing::info!(partitions = settings.redis.partitions, admin = %address, "worker started");
     Ok(address)
@@ -221,6 +223,29 @@ fn start_notifier(settings: &Settings, broker: &Broker, store: &Store, lifecycle
     let announce =
         every("announce notifications", interval, lifecycle.soft(), move || Arc::clone(&notifier).announce());
     lifecycle.spawn("announcer", announce);
+}
+
+fn start_presence(settings: &Settings, broker: &Broker, store: &Store, lifecycle: &Handle) {
+    let presence = &settings.presence;
+    // When nobody looks for half a ttl, nobody is removed for a whole one.
+    let interval = presence.sweep_interval.min(presence.ttl / 4);
+    let sweeper = Arc::new(Sweeper::new(broker.clone(), presence));
+    let sweep =
+        every("remove the clients of gateways that are gone", interval, lifecycle.soft(), move || {
+            Arc::clone(&sweeper).sweep()
+        });
+    lifecycle.spawn("sweeper", sweep);
+
+    let announcer = Arc::new(Announcer::new(broker.clone()));
+    let announce =
+        every("announce presence", interval, lifecycle.soft(), move || Arc::clone(&announcer).announce());
+    lifecycle.spawn("presence announcer", announce);
+
+    let keeper = Arc::new(Keeper::new(broker.clone(), store.clone()));
+    let keep = every("store when users were last seen", interval, lifecycle.soft(), move || {
+        Arc::clone(&keeper).keep()
+    });
+    lifecycle.spawn("last seen", keep);
 }
 
 fn start_tasks(broker: &Broker, store: &Store, clock: Clock, checks: watch::Checks, lifecycle: &Handle) {

@@ -7,7 +7,7 @@ mod notifications;
 use parlance_broker::BrokerConfig;
 use parlance_chassis::config::{
     ConfigErrors, Invalid, Reader, Schema, Sources, read,
-    sections::{AdminSection, LogSection, PostgresSection, RedisSection, ShutdownSection},
+    sections::{AdminSection, LogSection, PostgresSection, PresenceSection, RedisSection, ShutdownSection},
 };
 use parlance_store::StoreConfig;
 
@@ -32,6 +32,8 @@ pub struct Settings {
     pub calls: CallsSection,
     /// How participants are notified of messages.
     pub notifications: NotificationsSection,
+    /// When gateways count as dead.
+    pub presence: PresenceSection,
     /// How long the process may take to end.
     pub shutdown: ShutdownSection,
 }
@@ -47,6 +49,7 @@ impl Settings {
             IngestSection::SETTINGS,
             CallsSection::SETTINGS,
             NotificationsSection::SETTINGS,
+            PresenceSection::SETTINGS,
             ShutdownSection::SETTINGS,
         ])
         .beside(&["auth", "gateway", "limits", "server", "socket", "uploads"])
@@ -68,6 +71,7 @@ impl Settings {
         let ingest = IngestSection::read(reader);
         let calls = CallsSection::read(reader);
         let notifications = NotificationsSection::read(reader);
+        let presence = PresenceSection::read(reader);
         let shutdown = ShutdownSection::read(reader);
         Ok(Self {
             log: log?,
@@ -77,6 +81,7 @@ impl Settings {
             ingest: ingest?,
             calls: calls?,
             notifications: notifications?,
+            presence: presence?,
             shutdown: shutdown?,
         })
     }

@@ -139,6 +139,42 @@ pub const NOTIFICATION_JOBS: Metric = Metric {
     labels: &[],
 };
 
+/// What was removed of gateways that are gone.
+pub const PRESENCE_EXPELLED: Metric = Metric {
+    name: "parlance_presence_expelled_total",
+    kind: Kind::Counter,
+    unit: None,
+    help: "Users and rooms of gateways that are gone which this worker removed, of each gateway apart",
+    labels: &["of"],
+};
+
+/// Changes of presence that conversations were told of.
+pub const PRESENCE_ANNOUNCED: Metric = Metric {
+    name: "parlance_presence_announced_total",
+    kind: Kind::Counter,
+    unit: None,
+    help: "Changes of presence that this worker told conversations of because no gateway did",
+    labels: &[],
+};
+
+/// Gateways whose clients are still to be removed.
+pub const PRESENCE_EXPIRED_LEASES: Metric = Metric {
+    name: "parlance_presence_expired_leases",
+    kind: Kind::Gauge,
+    unit: None,
+    help: "Partitions in which clients of a gateway that is gone are still to be removed, for each such gateway",
+    labels: &[],
+};
+
+/// Users of whom it was stored when they were last seen.
+pub const LAST_SEEN_STORED: Metric = Metric {
+    name: "parlance_presence_last_seen_stored_total",
+    kind: Kind::Counter,
+    unit: None,
+    help: "How often this worker stored when a user was last seen",
+    labels: &[],
+};
+
 /// Everything above.
 pub const METRICS: &[Metric] = &[
     PERSISTED,
@@ -156,6 +192,10 @@ pub const METRICS: &[Metric] = &[
     NOTIFICATIONS,
     NOTIFICATIONS_ANNOUNCED,
     NOTIFICATION_JOBS,
+    PRESENCE_EXPELLED,
+    PRESENCE_ANNOUNCED,
+    PRESENCE_EXPIRED_LEASES,
+    LAST_SEEN_STORED,
 ];
 
 /// The counter without labels.
@@ -166,6 +206,11 @@ pub(crate) fn counter(metric: &Metric) -> metrics::Counter {
 /// The counter of calls that came to this end.
 pub(crate) fn calls_ended(status: CallStatus) -> metrics::Counter {
     metrics::counter!(CALLS_ENDED.name, "status" => status.as_str())
+}
+
+/// The counter of what was removed: users or rooms.
+pub(crate) fn presence_expelled(of: &'static str) -> metrics::Counter {
+    metrics::counter!(PRESENCE_EXPELLED.name, "of" => of)
 }
 
 /// The counter of a stream.

@@ -5,6 +5,7 @@ pub(crate) mod calls;
 pub(crate) mod gauges;
 pub(crate) mod notify;
 pub(crate) mod outbox;
+pub(crate) mod presence;
 pub(crate) mod settle;
 pub(crate) mod watch;
 

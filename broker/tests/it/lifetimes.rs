@@ -4,21 +4,25 @@ use std::collections::BTreeMap;
 
 use parlance_broker::{
     append::{Acl, Append},
-    here::{Here, Occupant},
     idempotency::Claimed,
     ingest::{Acknowledger, Consumer, Persisted, Settler, StreamKind},
+    lease::Leases,
+    members::{Changes, Members},
+    presence::Presences,
     receipts::ReceiptLog,
+    stats::{GatewayStats, Stats},
 };
 use parlance_domain::{
-    entry::Header,
-    event::EventKind,
-    id::{ConversationId, SessionId, UserId},
-    time::Timestamp,
+    entry::Header, event::EventKind, id::ConversationId, presence::Status, time::Timestamp, user::Profile,
     version::Version,
 };
 use std::time::Duration;
 
-use crate::world::{ROOMY, World, answering, conversation, now, stored};
+use crate::{
+    lease::{LONG, expire, held, sweep},
+    presence::{session, user},
+    world::{ROOMY, World, answering, conversation, now, stored},
+};
 
 /// The table, as a reader of `keys.rs` finds it.
 const TABLE: &str = include_str!("../../src/keys.rs");
@@ -34,6 +38,8 @@ enum Owner {
     Unsettled,
     /// As long as the message's ingest entry is there.
     IngestEntry,
+    /// Until somebody goes, or his gateway's lease expires and a worker removes what stands under it.
+    Lease,
 }
 
 /// The kinds of keys that may be without a time to live; all others must have one.
@@ -48,6 +54,17 @@ const OWNERS: &[(&str, &str, Owner)] = &[
     ("conv", "`{tag}:conv:<id>`", Owner::Unsettled),
     ("log", "`{tag}:log:<id>`", Owner::Unsettled),
     ("obj", "`{tag}:obj:<message or call id>`", Owner::IngestEntry),
+    ("leases", "`{tag}:leases`", Owner::Lease),
+    ("lease", "`{tag}:lease:<lease>`", Owner::Lease),
+    ("presence", "`{tag}:presence:<user>`", Owner::Lease),
+    ("visits", "`{tag}:visits:<user>`", Owner::Lease),
+    ("presence-out", "`{tag}:presence-out`", Owner::Lease),
+    ("online", "`{tag}:online`", Owner::Lease),
+    ("hidden", "`{tag}:hidden`", Owner::Lease),
+    ("last-seen", "`{tag}:last-seen`", Owner::Worker),
+    ("members", "`{tag}:members:<id>`", Owner::Lease),
+    ("rooms", "`{tag}:rooms`", Owner::Lease),
+    ("gateways", "`{tag}:gateways`", Owner::Lease),
 ];
 
 /// Kinds that always have a time to live.
@@ -55,7 +72,8 @@ const EXPIRING: &[(&str, &str)] = &[
     ("once", "`{tag}:once:…`"),
     ("replica-mark", "`{tag}:replica-mark`"),
     ("idempotency", "`{tag}:idempotency:<hash>`"),
-    ("here", "`{tag}:here:<id>`"),
+    ("sweep", "`{tag}:sweep`"),
+    ("revoked", "`{tag}:revoked:<user>`"),
 ];
 
 /// Leaves every kind of key behind, in every state that the appending side knows.
@@ -76,9 +94,6 @@ async fn leave_keys(world: &World) -> Vec<(ConversationId, Append)> {
         let receipts = ReceiptLog::new(world.broker.clone(), ROOMY);
         receipts.push(&id, &header, r#"[{"u":"a","d":1,"r":1}]"#).await.unwrap();
     }
-    let occupant = Occupant { session: SessionId::new("s").unwrap(), user: UserId::new("ann").unwrap() };
-    let here = Here::new(world.broker.clone());
-    here.change(&conversation("c2"), &[occupant], &[], Duration::from_secs(60)).await.unwrap();
     for (name, answered) in [("running", false), ("answered", true)] {
         let claimed = world.broker.claim(name, "mark", "token", Duration::from_secs(60)).await.unwrap();
         let Claimed::Now(claim) = claimed else { panic!("{name} was claimed before") };
@@ -86,6 +101,7 @@ async fn leave_keys(world: &World) -> Vec<(ConversationId, Append)> {
             assert!(world.broker.keep_answer(&claim, "answer", Duration::from_secs(60)).await.unwrap());
         }
     }
+    leave_people(world).await;
     world.broker.load_state(&conversation("joined"), stored(1, 5, 5)).await.unwrap();
     let mut refused = world.message(&conversation("refused"), "1");
     refused.acl = Some(Acl(Version::new(1, 2)));
@@ -93,6 +109,26 @@ async fn leave_keys(world: &World) -> Vec<(ConversationId, Append)> {
     let overloaded = world.message(&conversation("overloaded"), "1");
     world.appender_within(0, 0).append(&overloaded, answering(stored(1, 5, 5))).await.unwrap();
     appends
+}
+
+/// A gateway with a user who is seen and one who hides, both in a conversation; it dies before that is announced.
+async fn leave_people(world: &World) {
+    let leases = Leases::new(world.broker.clone());
+    let (presences, members) = (Presences::new(world.broker.clone()), Members::new(world.broker.clone()));
+    let (lease, id) = (held(&leases, "g1").await, conversation("room"));
+    for (name, status) in [("ann", Status::Away), ("bob", Status::Offline)] {
+        let user = user(name);
+        presences.connect(&lease, &user, &session("s1", 1)).await.unwrap().unwrap();
+        let changes = Changes { came: vec![Profile::unknown(user.clone())], ..Changes::default() };
+        members.change(&lease, &id, &changes, 200).await.unwrap();
+        presences.visit(&user, &id).await.unwrap().unwrap();
+        presences.set_status(&user, status).await.unwrap().unwrap();
+    }
+    Stats::new(world.broker.clone()).report(&lease, &GatewayStats::default()).await.unwrap();
+    expire(&leases, &lease).await;
+    for partition in world.broker.keys().partitions().all() {
+        leases.expired(partition, LONG).await.unwrap();
+    }
 }
 
 /// The kind of a key, and what stands behind it.
@@ -146,7 +182,7 @@ async fn every_key_that_is_left_has_a_time_to_live_or_an_owner_that_knows_it() {
     for (key, owner) in owned(&world).await {
         let (_, id) = kind(&world, &key);
         match owner {
-            Owner::Worker | Owner::Layout => {}
+            Owner::Worker | Owner::Layout | Owner::Lease => {}
             Owner::Unsettled => {
                 let known = world.unsettled_since(&conversation(id)).await;
                 assert!(known.is_some(), "{key} has no time to live and is not among the unsettled");
@@ -185,6 +221,7 @@ async fn when_everything_is_persisted_and_settled_nothing_without_an_end_is_left
         Settler::new(world.broker.clone()).settle(partition, 1_000).await.unwrap();
         consumer.leave().await.unwrap();
     }
+    sweep(&world, &Leases::new(world.broker.clone())).await;
     for (key, owner) in owned(&world).await {
         assert!(matches!(owner, Owner::Worker | Owner::Layout), "{key} is still {owner:?}");
         assert!(!key.ends_with("unsettled"), "{key} has no members left");

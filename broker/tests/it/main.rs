@@ -9,6 +9,7 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod listening;
 mod server;
 mod world;
 
@@ -17,16 +18,19 @@ mod bounds;
 mod call_objects;
 mod claims;
 mod heads;
-mod here;
 mod hot_log;
 mod idempotency;
 mod layout;
+mod lease;
 mod lifetimes;
+mod members;
 mod model;
 mod objects;
 mod outage;
+mod presence;
 mod reactions;
 mod receipts;
 mod replica;
 mod restart;
+mod stats;
 mod subscribing;

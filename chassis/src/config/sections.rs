@@ -3,12 +3,14 @@
 mod admin;
 mod log;
 mod postgres;
+mod presence;
 mod redis;
 mod shutdown;
 
 pub use admin::AdminSection;
 pub use log::{LogFormat, LogSection};
 pub use postgres::PostgresSection;
+pub use presence::PresenceSection;
 pub use redis::RedisSection;
 pub use shutdown::ShutdownSection;
 

@@ -13,5 +13,7 @@ pub const DATABASE_URL: &[&str] = &["DATABASE_URL"];
 pub const JWT_SECRET: &[&str] = &["JWT_SECRET", "JWT_ACCESS_SECRET_KEY"];
 /// The origins of the web clients.
 pub const CLIENT_URL: &[&str] = &["CLIENT_URL", "FRONTEND_URL", "SOCKET_IO_CORS_ORIGIN"];
+/// What a machine or a pod calls itself.
+pub const HOSTNAME: &[&str] = &["HOSTNAME"];
 /// What is logged.
 pub const RUST_LOG: &[&str] = &["RUST_LOG"];

@@ -93,6 +93,18 @@ commands! {
     TypingStart = "typing.start" ["conversation"]
     /// Tells the others that the user stopped writing.
     TypingStop = "typing.stop" ["conversation"]
+    /// Lets others see that the user is online, away, busy or offline, as long as he is connected.
+    PresenceSet = "presence.set" ["status"]
+    /// Reads the presence of users.
+    PresenceGet = "presence.get" ["users"]
+    /// Reads who is online, in a stable order.
+    PresenceList = "presence.list" ["cursor" "limit"]
+    /// Reads who is in a conversation now.
+    MemberList = "member.list" ["conversation" "limit"]
+    /// Reads which sockets a user has, on all gateways.
+    SessionList = "session.list" ["user"]
+    /// Reads how many sockets and rooms there are, in all and on each gateway.
+    StatsGet = "stats.get" []
     /// Rings.
     CallStart = "call.start" ["conversation" "type"]
     /// Joins a call.
@@ -123,6 +135,8 @@ commands! {
     UserDelete = "user.delete" ["user"]
     /// Disconnects all sockets of a user.
     UserDisconnect = "user.disconnect" ["user"]
+    /// Revokes the tokens of a user that were issued before a moment.
+    UserRevoke = "user.revoke" ["user" "before"]
 }
 
 impl CommandName {
@@ -147,6 +161,10 @@ impl CommandName {
                 | CommandName::UserList
                 | CommandName::UserDelete
                 | CommandName::UserDisconnect
+                | CommandName::UserRevoke
+                | CommandName::PresenceList
+                | CommandName::SessionList
+                | CommandName::StatsGet
         )
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use chrono::DateTime;
 use serde_json::Value;
 
 use crate::{
@@ -9,6 +10,7 @@ use crate::{
     id::UserId,
     message::Metadata,
     rejection::Rejection,
+    time::Timestamp,
     user::{
         MAX_AVATAR_BYTES, MAX_EMAIL_BYTES, MAX_NAME_BYTES, MAX_USER_ROLE_BYTES, MAX_USERNAME_BYTES, User,
     },
@@ -18,6 +20,8 @@ use crate::{
 pub const MAX_USERS_A_COMMAND: usize = 500;
 const DEFAULT_LIST_LIMIT: u64 = 50;
 const MAX_LIST_LIMIT: u64 = 100;
+/// The end of the year 9999.
+const MAX_MOMENT_MS: i64 = 253_402_300_799_999;
 
 /// `user.list`: everybody of whom something is known, in the order of the ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +36,32 @@ impl ListUsers {
     pub(super) fn parse(fields: &mut Fields) -> Result<Self, Rejection> {
         Ok(Self { cursor: fields.text("cursor")?, limit: limit(fields, DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT)? })
     }
+}
+
+/// `user.revoke`: the tokens of a user that were issued before a moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevokeTokens {
+    /// Whose.
+    pub user: UserId,
+    /// Before which moment; now, when it is not said.
+    pub before: Option<Timestamp>,
+}
+
+impl RevokeTokens {
+    pub(super) fn parse(fields: &mut Fields) -> Result<Self, Rejection> {
+        let before = fields.take("before").map(|before| moment(&before)).transpose()?;
+        Ok(Self { user: fields.required("user")?, before })
+    }
+}
+
+/// A time in ISO 8601, or in milliseconds since the Unix epoch.
+fn moment(value: &Value) -> Result<Timestamp, Rejection> {
+    let moment = match value {
+        Value::String(text) => DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp_millis()),
+        number => number.as_i64(),
+    };
+    let moment = moment.filter(|moment| (0..=MAX_MOMENT_MS).contains(moment)).map(Timestamp);
+    moment.ok_or_else(|| Rejection::invalid("before", "is no time: ISO 8601, or milliseconds since 1970"))
 }
 
 /// A user from his fields, whose id is in the field `id`. `place` stands before the names of fields in refusals.
@@ -126,6 +156,34 @@ mod tests {
         };
         assert_eq!((user.id.as_str(), user.name.as_deref()), ("u", Some("U")));
         assert!(user.email.is_none() && user.metadata.is_empty());
+    }
+
+    #[test]
+    fn a_moment_is_a_time_or_milliseconds() {
+        let before = |before: Value| {
+            let Command::Revoke(revoke) =
+                parse(CommandName::UserRevoke, json!({"user": "u", "before": before}))?
+            else {
+                panic!("it revokes");
+            };
+            Ok::<_, String>(revoke.before)
+        };
+        let moment = Ok(Some(Timestamp(1_769_851_800_007)));
+        assert_eq!(before(json!(1_769_851_800_007_i64)), moment);
+        assert_eq!(before(json!("2026-01-31T09:30:00.007Z")), moment);
+        assert_eq!(before(json!("2026-01-31T10:30:00.007+01:00")), moment);
+        assert_eq!(before(Value::Null), Ok(None));
+        for odd in [
+            json!(-1),
+            json!(1.5),
+            json!(1e300),
+            json!("now"),
+            json!("1769851800007"),
+            json!([]),
+            json!(true),
+        ] {
+            assert!(before(odd.clone()).is_err(), "{odd}");
+        }
     }
 
     #[test]

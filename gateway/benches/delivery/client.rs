@@ -1,5 +1,6 @@
 //! A Socket.IO client that costs next to nothing, so that the gateway has the machine.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -34,36 +35,41 @@ pub struct Latencies {
 impl Client {
     /// Connects a user, and waits until the gateway says that he is.
     pub async fn connect(address: SocketAddr, user: &str) -> Self {
-        let stream = TcpStream::connect(address).await.unwrap();
-        stream.set_nodelay(true).unwrap();
+        Self::try_connect(address, user).await.unwrap()
+    }
+
+    /// The same, for a client that the gateway may refuse.
+    pub async fn try_connect(address: SocketAddr, user: &str) -> io::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
         let (reader, writer) = stream.into_split();
         let mut client = Self { reader: Reader { stream: reader, buffer: Vec::new() }, writer };
         let request = format!(
             "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\n\
              Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
         );
-        client.writer.write_all(request.as_bytes()).await.unwrap();
-        client.reader.skip_head().await;
-        client.send(&format!("40{}", json!({"token": token(user)}))).await;
-        client.wait_for("42[\"session:ready\"").await;
-        client
+        client.writer.write_all(request.as_bytes()).await?;
+        client.reader.skip_head().await?;
+        client.send(&format!("40{}", json!({"token": token(user)}))).await?;
+        client.wait_for("42[\"session:ready\"").await?;
+        Ok(client)
     }
 
     /// Sends a packet.
-    pub async fn send(&mut self, packet: &str) {
-        send(&mut self.writer, packet).await;
+    pub async fn send(&mut self, packet: &str) -> io::Result<()> {
+        send(&mut self.writer, packet).await
     }
 
     /// Reads until a packet begins so; answers pings meanwhile.
-    pub async fn wait_for(&mut self, begin: &str) {
+    pub async fn wait_for(&mut self, begin: &str) -> io::Result<()> {
         loop {
             let mut found = false;
-            let pinged = self.reader.packets(|packet| found |= packet.starts_with(begin.as_bytes())).await;
+            let pinged = self.reader.packets(|packet| found |= packet.starts_with(begin.as_bytes())).await?;
             if pinged {
-                self.send("3").await;
+                self.send("3").await?;
             }
             if found {
-                return;
+                return Ok(());
             }
         }
     }
@@ -75,21 +81,23 @@ impl Client {
 }
 
 impl Reader {
-    async fn skip_head(&mut self) {
+    async fn skip_head(&mut self) -> io::Result<()> {
         loop {
-            self.read().await;
+            self.read().await?;
             if let Some(end) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
-                assert!(self.buffer.starts_with(b"HTTP/1.1 101 "), "{}", self.buffer.escape_ascii());
+                if !self.buffer.starts_with(b"HTTP/1.1 101 ") {
+                    return Err(io::Error::other(self.buffer.escape_ascii().to_string()));
+                }
                 self.buffer.drain(..end + 4);
-                return;
+                return Ok(());
             }
         }
     }
 
     /// Reads once and hands on what is whole; whether a ping was among it.
-    pub async fn packets(&mut self, mut each: impl FnMut(&[u8])) -> bool {
+    pub async fn packets(&mut self, mut each: impl FnMut(&[u8])) -> io::Result<bool> {
         if self.buffer.is_empty() {
-            self.read().await;
+            self.read().await?;
         }
         let mut pinged = false;
         let mut begin = 0;
@@ -101,14 +109,16 @@ impl Reader {
         }
         self.buffer.drain(..begin);
         if begin == 0 {
-            self.read().await;
+            self.read().await?;
         }
-        pinged
+        Ok(pinged)
     }
 
-    async fn read(&mut self) {
-        let count = self.stream.read_buf(&mut self.buffer).await.unwrap();
-        assert!(count > 0, "the gateway hung up: {}", self.buffer.escape_ascii());
+    async fn read(&mut self) -> io::Result<()> {
+        if self.stream.read_buf(&mut self.buffer).await? == 0 {
+            return Err(io::Error::other(format!("the gateway hung up: {}", self.buffer.escape_ascii())));
+        }
+        Ok(())
     }
 }
 
@@ -123,7 +133,7 @@ fn measure(data: &[u8]) -> Option<(usize, usize)> {
 }
 
 /// Sends a packet, masked with zeros.
-pub async fn send(writer: &mut OwnedWriteHalf, packet: &str) {
+pub async fn send(writer: &mut OwnedWriteHalf, packet: &str) -> io::Result<()> {
     let mut frame = vec![0x81];
     match u8::try_from(packet.len()) {
         Ok(length @ ..=125) => frame.push(0x80 | length),
@@ -134,7 +144,7 @@ pub async fn send(writer: &mut OwnedWriteHalf, packet: &str) {
     }
     frame.extend_from_slice(&[0; 4]);
     frame.extend_from_slice(packet.as_bytes());
-    writer.write_all(&frame).await.unwrap();
+    writer.write_all(&frame).await
 }
 
 fn token(user: &str) -> String {

@@ -16,12 +16,13 @@ const TICK: Duration = Duration::from_millis(10);
 pub struct Gateway {
     /// Of Socket.IO.
     pub address: SocketAddr,
-    process: Child,
+    /// Its process.
+    pub process: Child,
 }
 
 impl Gateway {
-    /// Starts one with Redis keys of its own, and waits until it is ready.
-    pub async fn start(database: &str, redis: &str, fast_lane: bool) -> Self {
+    /// Starts one with Redis keys of its own and these settings, and waits until it is ready.
+    pub async fn start(database: &str, redis: &str, more: &[(&str, &str)]) -> Self {
         let (public, admin) = (free_port(), free_port());
         let settings = [
             ("SERVER__HOST", "127.0.0.1".to_owned()),
@@ -33,12 +34,10 @@ impl Gateway {
             ("REDIS__PREFIX", format!("bench-{:016x}:", rand::random::<u64>())),
             ("AUTH__JWT_SECRET", SECRET.to_owned()),
             ("GATEWAY__POLICY", "open".to_owned()),
-            ("LIMITS__EVENTS_PER_SECOND", "100000".to_owned()),
-            ("LIMITS__EVENTS_BURST", "100000".to_owned()),
-            ("SOCKET__FAST_LANE", fast_lane.to_string()),
         ];
         let process = Command::new(env!("CARGO_BIN_EXE_gateway"))
             .envs(settings.iter().map(|(name, value)| (format!("PARLANCE__{name}"), value)))
+            .envs(more.iter().map(|(name, value)| (format!("PARLANCE__{name}"), value)))
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -54,7 +53,7 @@ impl Gateway {
 
     /// CPU time that it has used, in user and kernel.
     pub fn cpu(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
         // The name before it may hold anything, in parentheses.
         let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
         let ticks: u32 = fields[11..13].iter().map(|field| field.parse::<u32>().unwrap()).sum();
@@ -63,16 +62,14 @@ impl Gateway {
 
     /// Bytes of memory that it has.
     pub fn memory(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         1024.0 * line.trim().trim_end_matches(" kB").parse::<f64>().unwrap()
     }
 
-    /// How many TCP connections it has.
-    pub fn connections(&self) -> usize {
-        let folder = std::fs::read_dir(format!("/proc/{}/fd", self.process.id())).unwrap();
-        let targets = folder.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
-        targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 }
 

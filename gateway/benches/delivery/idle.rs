@@ -11,7 +11,7 @@ pub async fn waves(gateway: &Gateway, plan: Plan) -> Vec<f64> {
     let mut waves = Vec::with_capacity(plan.waves);
     // What the first few cost is paid once.
     drop(Client::connect(gateway.address, "first").await);
-    let (memory, connections) = (gateway.memory(), gateway.connections());
+    let (memory, before) = (gateway.memory(), connections(gateway));
     for _ in 0..plan.waves {
         let mut clients = Vec::with_capacity(plan.idle);
         for number in 0..plan.idle {
@@ -19,9 +19,16 @@ pub async fn waves(gateway: &Gateway, plan: Plan) -> Vec<f64> {
         }
         waves.push((gateway.memory() - memory) / plan.idle as f64);
         drop(clients);
-        while gateway.connections() > connections {
+        while connections(gateway) > before {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
     waves
+}
+
+/// How many TCP connections the gateway has.
+fn connections(gateway: &Gateway) -> usize {
+    let folder = std::fs::read_dir(format!("/proc/{}/fd", gateway.id())).unwrap();
+    let targets = folder.flatten().filter_map(|entry| std::fs::read_link(entry.path()).ok());
+    targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
 }

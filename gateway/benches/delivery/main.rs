@@ -17,6 +17,7 @@ mod database;
 mod gateway;
 mod idle;
 mod rooms;
+mod unlimited;
 
 use client::Latencies;
 use database::TestDatabase;
@@ -55,7 +56,7 @@ async fn measure(plan: Plan) {
     let mut costs = [Vec::new(), Vec::new()];
     for _ in 0..plan.rounds {
         for (way, fast_lane) in [true, false].into_iter().enumerate() {
-            let gateway = Gateway::start(&database.url(), &redis, fast_lane).await;
+            let gateway = start(&database, &redis, fast_lane).await;
             let mut run = rooms::run(&gateway, plan).await;
             let (cost, rate) = (run.cost(), run.deliveries_per_second());
             let Latencies { p50, p99 } = run.latencies();
@@ -66,12 +67,18 @@ async fn measure(plan: Plan) {
     let [on, off] = costs.map(|mut costs| median(&mut costs));
     println!("median on {on:.2} µs, off {off:.2} µs: {:.1} % less with the lane", 100.0 * (1.0 - on / off));
     for fast_lane in [true, false] {
-        let gateway = Gateway::start(&database.url(), &redis, fast_lane).await;
+        let gateway = start(&database, &redis, fast_lane).await;
         let waves = idle::waves(&gateway, plan).await;
         let waves: Vec<String> = waves.iter().map(|bytes| format!("{:.1}", bytes / 1024.0)).collect();
         println!("idle sockets, lane {}: {} KB each, wave by wave", name(fast_lane), waves.join(", "));
     }
     store.close().await;
+}
+
+async fn start(database: &TestDatabase, redis: &str, fast_lane: bool) -> Gateway {
+    let lane = ("SOCKET__FAST_LANE", if fast_lane { "true" } else { "false" });
+    let settings: Vec<_> = unlimited::UNLIMITED.into_iter().chain([lane]).collect();
+    Gateway::start(&database.url(), redis, &settings).await
 }
 
 impl Plan {

@@ -52,8 +52,8 @@ pub async fn run(gateway: &Gateway, plan: Plan) -> Run {
     for number in 0..plan.sockets {
         let mut client = Client::connect(gateway.address, &format!("user-{number}")).await;
         let join = json!(["conversation:join", {"conversationId": conversation(number, plan)}]);
-        client.send(&format!("420{join}")).await;
-        client.wait_for("430[").await;
+        client.send(&format!("420{join}")).await.unwrap();
+        client.wait_for("430[").await.unwrap();
         let (reader, writer) = client.split();
         tasks.spawn_local(receive(reader, Rc::clone(&latencies), begin));
         writers.push(writer);
@@ -81,7 +81,7 @@ async fn receive(mut reader: Reader, latencies: Rc<RefCell<Vec<u32>>>, begin: In
                 latencies.borrow_mut().push(u32::try_from(age.as_micros()).unwrap_or(u32::MAX));
             }
         };
-        reader.packets(each).await;
+        reader.packets(each).await.unwrap();
     }
 }
 
@@ -97,7 +97,7 @@ async fn write(writers: &mut [OwnedWriteHalf], plan: Plan, time: Duration, begin
         let content = client::content(begin);
         let message =
             json!(["message:send", {"conversationId": conversation(number, plan), "content": content}]);
-        client::send(&mut writers[number], &format!("421{message}")).await;
+        client::send(&mut writers[number], &format!("421{message}")).await.unwrap();
     }
     tokio::time::sleep(time.saturating_sub(start.elapsed())).await;
 }

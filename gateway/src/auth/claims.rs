@@ -3,8 +3,8 @@
 use parlance_domain::{id::UserId, rejection::Rejection, time::Timestamp, user::Profile};
 use serde_json::{Map, Number, Value};
 
-use super::invalid;
-use crate::config::AuthSection;
+use super::{Grants, invalid};
+use crate::{config::AuthSection, membership::Policy};
 
 /// The longest name that is shown; a longer one is cut. In bytes.
 const MAX_NAME_BYTES: usize = 256;
@@ -20,6 +20,8 @@ pub(super) struct ClaimNames {
     name: Vec<String>,
     avatar: Vec<String>,
     role: Vec<String>,
+    /// Only read when the policy asks tokens.
+    conversations: Option<Vec<String>>,
 }
 
 /// The claims of a verified token.
@@ -72,13 +74,20 @@ impl Claims {
 }
 
 impl ClaimNames {
-    pub(super) fn new(config: &AuthSection) -> Self {
+    pub(super) fn new(config: &AuthSection, policy: Policy) -> Self {
         Self {
+            conversations: (policy == Policy::Token).then(|| config.conversation_claims.clone()),
             user: config.user_claims.clone(),
             name: config.name_claims.clone(),
             avatar: config.avatar_claims.clone(),
             role: config.role_claims.clone(),
         }
+    }
+
+    /// The conversations that the token lets the user use.
+    pub(super) fn grants(&self, claims: &Claims) -> Result<Grants, Rejection> {
+        let Some(names) = &self.conversations else { return Ok(Grants::default()) };
+        claims.first(names).map_or(Ok(Grants::default()), Grants::read)
     }
 
     /// The user as the token describes him. Without a name he is called by his id.
@@ -95,16 +104,19 @@ impl ClaimNames {
 }
 
 fn user_id(claim: Option<&Value>) -> Result<UserId, Rejection> {
-    let text = match claim {
-        None => return Err(invalid("the token has no user id")),
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Number(number)) if is_whole(number) => number.to_string(),
-        Some(_) => {
-            return Err(invalid("the token's user id is neither a text nor a whole number"));
-        }
-    };
-    UserId::new(text)
+    let claim = claim.ok_or_else(|| invalid("the token has no user id"))?;
+    let odd = || invalid("the token's user id is neither a text nor a whole number");
+    UserId::new(id_text(claim).ok_or_else(odd)?)
         .map_err(|_| invalid("the token's user id is empty, too long, or has a control character"))
+}
+
+/// An id as applications write it: a text or a whole number.
+pub(super) fn id_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) if is_whole(number) => Some(number.to_string()),
+        _ => None,
+    }
 }
 
 /// One written with a fraction or an exponent has no spelling of its own.

@@ -1,59 +1,74 @@
 //! From a signed token to its claims: signature, algorithm, issuer and audience. Times and what the claims mean are
 //! the caller's business.
+//!
+//! A key says itself which algorithms it may be used with, those of its own sort that the configuration allows. What
+//! a token says only chooses among them, so a public key is never a secret. Where a token says that its key is found
+//! (`jku`, `jwk`, `x5u`) is not looked at.
+
+mod algorithm;
+pub(super) mod jwks;
+mod key;
+mod pem;
 
 use std::fmt;
 
-use jsonwebtoken::{DecodingKey, Validation, decode, errors::ErrorKind};
+use jsonwebtoken::decode_header;
 use parlance_chassis::secret::Secret;
-use parlance_domain::rejection::{Code, Rejection};
+use parlance_domain::rejection::Rejection;
 use serde_json::{Map, Value};
 
 use super::invalid;
 use crate::config::AuthSection;
+use jwks::{Fetching, Jwks};
+use key::{Demands, Key};
 
-/// How a token may be signed (RFC 7518, 3.1).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Algorithm {
-    /// HMAC with SHA-256.
-    Hs256,
-}
-
-impl Algorithm {
-    /// Every algorithm, as the configuration and tokens write it.
-    pub const WORDS: &'static [(&'static str, Algorithm)] = &[("HS256", Algorithm::Hs256)];
-
-    pub(super) fn jose(self) -> jsonwebtoken::Algorithm {
-        match self {
-            Algorithm::Hs256 => jsonwebtoken::Algorithm::HS256,
-        }
-    }
-}
+pub use algorithm::{Algorithm, Family};
+pub use pem::{BadKey, PublicKey};
 
 /// The keys that tokens may be signed with, and what else is demanded of them.
 #[derive(Clone)]
 pub(super) struct Keys {
-    keys: Vec<DecodingKey>,
-    validation: Validation,
+    algorithms: Vec<Algorithm>,
+    /// Those that the configuration has itself.
+    own: Vec<Key>,
+    /// Those that are published elsewhere.
+    published: Option<Jwks>,
 }
 
 impl Keys {
-    pub(super) fn new(config: &AuthSection) -> Self {
-        let secrets = std::iter::once(&config.jwt_secret).chain(&config.jwt_previous_secrets);
-        let key = |secret: &Secret| DecodingKey::from_secret(secret.expose().as_bytes());
-        Self { keys: secrets.map(key).collect(), validation: validation(config) }
+    /// The keys, and what has to run so that those which are published elsewhere are known.
+    pub(super) fn new(config: &AuthSection) -> (Self, Option<Fetching>) {
+        let demands = Demands::new(config);
+        let secret = |secret: &Secret| Key::secret(secret.expose().as_bytes(), &demands);
+        let secrets = config.jwt_secret.iter().chain(&config.jwt_previous_secrets).map(secret);
+        let public = config.public_keys.iter().map(|key| Key::public(key, &demands));
+        let own = secrets.chain(public).collect();
+        let published = config.jwks_url.clone().map(|url| Jwks::new(url, config.jwks_refresh, demands));
+        let (published, fetching) = published.unzip();
+        (Self { algorithms: config.algorithms.clone(), own, published }, fetching)
     }
 
     /// The claims of a token that one of the keys has signed.
-    pub(super) fn verify(&self, token: &str) -> Result<Map<String, Value>, Rejection> {
-        for key in &self.keys {
-            match decode::<Map<String, Value>>(token, key, &self.validation) {
-                // An extension that must be understood is not (RFC 7515, 4.1.11).
-                Ok(verified) if verified.header.crit.is_some() => {
-                    return Err(invalid("the token has critical headers"));
-                }
-                Ok(verified) => return Ok(verified.claims),
-                Err(error) if matches!(error.kind(), ErrorKind::InvalidSignature) => {}
-                Err(error) => return Err(refusal(error.kind())),
+    ///
+    /// # Errors
+    /// `token_invalid`; `unavailable` when the key may be one that is not known yet.
+    pub(super) async fn verify(&self, token: &str) -> Result<Map<String, Value>, Rejection> {
+        let header = decode_header(token).map_err(|error| key::refusal(error.kind()))?;
+        if header.crit.is_some() {
+            // An extension that must be understood is not (RFC 7515, 4.1.11).
+            return Err(invalid("the token has critical headers"));
+        }
+        let named = |algorithm: &&Algorithm| algorithm.jose() == header.alg;
+        let Some(&algorithm) = self.algorithms.iter().find(named) else {
+            return Err(invalid("the token's algorithm is not accepted"));
+        };
+        if let Some(outcome) = key::first(self.own.iter(), algorithm, token) {
+            return outcome;
+        }
+        if let Some(published) = self.published.as_ref().filter(|_| algorithm.family().is_public()) {
+            let keys = published.keys(algorithm, header.kid.as_deref()).await?;
+            if let Some(outcome) = key::first(keys.iter().map(AsRef::as_ref), algorithm, token) {
+                return outcome;
             }
         }
         Err(invalid("the token's signature is not valid"))
@@ -63,39 +78,6 @@ impl Keys {
 /// Shows no key.
 impl fmt::Debug for Keys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keys").field("keys", &self.keys.len()).finish_non_exhaustive()
-    }
-}
-
-fn validation(config: &AuthSection) -> Validation {
-    let mut validation = Validation {
-        algorithms: config.algorithms.iter().copied().map(Algorithm::jose).collect(),
-        // Times are compared with the gateway's clock, not with the library's.
-        validate_exp: false,
-        validate_nbf: false,
-        validate_aud: !config.audience.is_empty(),
-        ..Validation::default()
-    };
-    validation.required_spec_claims.clear();
-    if !config.audience.is_empty() {
-        validation.set_audience(&config.audience);
-        validation.required_spec_claims.insert("aud".to_owned());
-    }
-    if !config.issuer.is_empty() {
-        validation.set_issuer(&config.issuer);
-        validation.required_spec_claims.insert("iss".to_owned());
-    }
-    validation
-}
-
-/// What the client is told. The library's own texts may quote the token.
-fn refusal(kind: &ErrorKind) -> Rejection {
-    match kind {
-        ErrorKind::InvalidAlgorithm => invalid("the token's algorithm is not accepted"),
-        ErrorKind::InvalidIssuer => invalid("the token's issuer is not accepted"),
-        ErrorKind::InvalidAudience => invalid("the token is meant for another audience"),
-        ErrorKind::MissingRequiredClaim(claim) if claim == "iss" => invalid("the token names no issuer"),
-        ErrorKind::MissingRequiredClaim(claim) if claim == "aud" => invalid("the token names no audience"),
-        _ => Code::TokenInvalid.into(),
+        f.debug_struct("Keys").field("own", &self.own.len()).finish_non_exhaustive()
     }
 }

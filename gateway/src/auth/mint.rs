@@ -7,6 +7,7 @@ use parlance_chassis::clock::Clock;
 use parlance_domain::id::UserId;
 use serde_json::{Map, Value, json};
 
+use super::{Algorithm, Family};
 use crate::config::AuthSection;
 
 /// What a token shall say.
@@ -28,6 +29,11 @@ pub enum MintError {
     /// The configuration has no place for this in a token.
     #[error("there is no claim for the {0}: the configuration lists none")]
     NoClaim(&'static str),
+    /// There is nothing to sign with.
+    #[error(
+        "only tokens with a secret can be signed here: set auth.jwt_secret, and HS256, HS384 or HS512 in auth.algorithms"
+    )]
+    NoSecret,
     /// The library refused the key.
     #[error("failed to sign the token: {0}")]
     Sign(#[from] jsonwebtoken::errors::Error),
@@ -36,7 +42,7 @@ pub enum MintError {
 /// Signs a token that a gateway with this configuration accepts.
 ///
 /// # Errors
-/// When the configuration lists no claim for the name or the role.
+/// When the configuration lists no claim for the name or the role, or no secret.
 pub fn mint(config: &AuthSection, token: &NewToken, clock: &Clock) -> Result<String, MintError> {
     let now = clock.now_ms().div_euclid(1_000);
     let ttl = i64::try_from(token.ttl.as_secs()).unwrap_or(i64::MAX);
@@ -60,7 +66,11 @@ pub fn mint(config: &AuthSection, token: &NewToken, clock: &Clock) -> Result<Str
         ("aud", single(&config.audience).map(Value::from)),
     ];
     claims.extend(registered.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
-    let key = EncodingKey::from_secret(config.jwt_secret.expose().as_bytes());
-    let algorithm = config.algorithms.first().map(|algorithm| algorithm.jose()).unwrap_or_default();
-    Ok(encode(&Header::new(algorithm), &claims, &key)?)
+    let of_secrets = |algorithm: &&Algorithm| algorithm.family() == Family::Secret;
+    let algorithm = config.algorithms.iter().find(of_secrets);
+    let (Some(secret), Some(algorithm)) = (&config.jwt_secret, algorithm) else {
+        return Err(MintError::NoSecret);
+    };
+    let key = EncodingKey::from_secret(secret.expose().as_bytes());
+    Ok(encode(&Header::new(algorithm.jose()), &claims, &key)?)
 }

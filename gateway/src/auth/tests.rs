@@ -1,9 +1,13 @@
 //! Tokens from outside, good and bad.
 
+mod algorithms;
+mod hostile;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures_util::FutureExt;
 use jsonwebtoken::{Algorithm as Jose, EncodingKey, Header, encode};
 use parlance_chassis::config::{self, Environment, Sources};
-use parlance_domain::id::UserId;
+use parlance_domain::id::{ConversationId, UserId};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -29,8 +33,15 @@ fn token(claims: &Value) -> String {
 }
 
 fn verify_with(environment: &[(&str, &str)], token: &str) -> Result<Identity, Code> {
+    verify_under(Policy::Members, &section(environment), token)
+}
+
+fn verify_under(policy: Policy, config: &AuthSection, token: &str) -> Result<Identity, Code> {
     let clock = Clock::fixed(NOW * 1_000);
-    Auth::new(&section(environment)).verify(token, &clock).map_err(|rejection| rejection.code)
+    let (auth, _) = Auth::new(config, policy);
+    // Nothing is waited for, as no keys are published elsewhere.
+    let verified = auth.verify(token, &clock).now_or_never().expect("it does not wait");
+    verified.map_err(|rejection| rejection.code)
 }
 
 fn verify(claims: &Value) -> Result<Identity, Code> {
@@ -48,7 +59,7 @@ fn profile(claims: Value) -> Result<Value, Code> {
 fn a_token_says_who_it_is_and_until_when() {
     let identity = verify(&json!({"sub": "ann", "name": "Ann", "role": "admin", "exp": NOW + 60})).unwrap();
     assert_eq!(json!(identity.user), json!({"id": "ann", "name": "Ann", "role": "admin"}));
-    assert_eq!(identity.expires_at, Some(Timestamp((NOW + 60) * 1_000)));
+    assert_eq!(identity.expires_at(), Some(Timestamp((NOW + 60) * 1_000)));
 }
 
 #[test]
@@ -106,7 +117,7 @@ fn a_token_without_an_end_needs_permission() {
     let endless = token(&json!({"sub": "ann"}));
     assert_eq!(verify_with(&[], &endless), Err(Code::TokenInvalid));
     let identity = verify_with(&[("PARLANCE__AUTH__REQUIRE_EXP", "false")], &endless).unwrap();
-    assert_eq!(identity.expires_at, None);
+    assert_eq!(identity.expires_at(), None);
 }
 
 #[test]
@@ -183,6 +194,57 @@ fn tokens_of_a_previous_secret_are_accepted_while_it_is_listed() {
 }
 
 #[test]
+fn a_token_tells_when_it_was_issued_and_is_old_when_it_does_not() {
+    let issued = |claims: Value| verify(&claims).map(|identity| identity.validity.unwrap().issued_at.0);
+    assert_eq!(issued(json!({"sub": "a", "exp": NOW + 60, "iat": NOW})), Ok(NOW * 1_000));
+    assert_eq!(issued(json!({"sub": "a", "exp": NOW + 60, "iat": NOW as f64 + 0.25})), Ok(NOW * 1_000 + 250));
+    assert_eq!(issued(json!({"sub": "a", "exp": NOW + 60})), Ok(i64::MIN));
+    assert_eq!(issued(json!({"sub": "a", "exp": NOW + 60, "iat": "now"})), Err(Code::TokenInvalid));
+}
+
+#[test]
+fn a_revocation_takes_every_older_token_and_one_of_the_same_second() {
+    let issued = |issued_at| Validity { issued_at: Timestamp(issued_at), expires_at: None };
+    let moment = Timestamp(NOW * 1_000 + 400);
+    for old in [i64::MIN, 0, (NOW - 1) * 1_000, NOW * 1_000, NOW * 1_000 + 399] {
+        assert!(issued(old).is_revoked_by(moment), "{old}");
+    }
+    for new in [NOW * 1_000 + 400, (NOW + 1) * 1_000] {
+        assert!(!issued(new).is_revoked_by(moment), "{new}");
+    }
+    assert!(
+        !Identity::claimed(UserId::new("a").unwrap()).is_revoked_by(moment),
+        "there is no token to revoke"
+    );
+}
+
+#[test]
+fn conversations_are_read_only_where_the_policy_asks_for_them() {
+    let granted = |policy, claim: Value| {
+        let token = token(&json!({"sub": "a", "exp": NOW + 60, "conversations": claim}));
+        verify_under(policy, &section(&[]), &token).map(|identity| identity.grants)
+    };
+    let id = |id: &str| ConversationId::new(id).unwrap();
+    let some = granted(Policy::Token, json!(["c", 7, "8"])).unwrap();
+    assert!(
+        some.include(&id("c")) && some.include(&id("7")) && some.include(&id("8")) && !some.include(&id("d"))
+    );
+    assert!(granted(Policy::Token, json!("c")).unwrap().include(&id("c")));
+    for none in [json!([]), json!(null)] {
+        assert_eq!(granted(Policy::Token, none), Ok(Grants::default()));
+    }
+    let many = |count: usize| json!((0..count).collect::<Vec<_>>());
+    assert!(granted(Policy::Token, many(MAX_GRANTED)).is_ok());
+    for odd in
+        [json!({}), json!([{}]), json!([["c"]]), json!([1.5]), json!([""]), json!([true]), json!(["a\u{0}"])]
+    {
+        assert_eq!(granted(Policy::Token, odd.clone()), Err(Code::TokenInvalid), "{odd}");
+        assert_eq!(granted(Policy::Members, odd), Ok(Grants::default()), "it is not looked at");
+    }
+    assert_eq!(granted(Policy::Token, many(MAX_GRANTED + 1)), Err(Code::TokenInvalid));
+}
+
+#[test]
 fn critical_headers_are_not_understood() {
     let header = Header { crit: Some(vec!["b64".to_owned()]), ..Header::default() };
     let token = signed(&header, &json!({"sub": "a", "exp": NOW + 60}), SECRET);
@@ -205,12 +267,12 @@ fn a_minted_token_is_accepted() {
     let minted = mint(&section(&environment), &new, &Clock::fixed(NOW * 1_000)).unwrap();
     let identity = verify_with(&environment, &minted).unwrap();
     assert_eq!(json!(identity.user), json!({"id": "ann", "name": "Ann", "role": "admin"}));
-    assert_eq!(identity.expires_at, Some(Timestamp((NOW + 60) * 1_000)));
+    assert_eq!(identity.expires_at(), Some(Timestamp((NOW + 60) * 1_000)));
 }
 
 #[test]
 fn nothing_that_is_printed_shows_a_secret() {
-    let auth = Auth::new(&section(&[]));
+    let (auth, _) = Auth::new(&section(&[]), Policy::Members);
     assert!(!format!("{auth:?}").contains("thirty"));
 }
 

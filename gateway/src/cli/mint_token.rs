@@ -2,16 +2,21 @@
 
 use std::{process::ExitCode, time::Duration};
 
+use futures_util::FutureExt;
 use parlance_chassis::{
     clock::Clock,
     config::{Raw, Sources, parse},
 };
-use parlance_domain::id::UserId;
+use parlance_domain::{
+    id::UserId,
+    rejection::{Code, Rejection},
+};
 
 use super::{Failure, print, section};
 use crate::{
     auth::{self, Auth, NewToken},
     config::AuthSection,
+    membership::Policy,
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -43,7 +48,11 @@ pub(super) fn mint(options: &Options, sources: &Sources) -> Result<ExitCode, Fai
     let clock = Clock::system();
     let minted = auth::mint(&config, &token, &clock).map_err(Failure::usage)?;
     // Better told here than by the gateway.
-    Auth::new(&config).verify(&minted, &clock).map_err(Failure::usage)?;
+    let (auth, _) = Auth::new(&config, Policy::Members);
+    auth.verify(&minted, &clock)
+        .now_or_never()
+        .unwrap_or_else(|| Err(Rejection::from(Code::Unavailable)))
+        .map_err(Failure::usage)?;
     print(&format!("{minted}\n"));
     Ok(ExitCode::SUCCESS)
 }

@@ -85,7 +85,7 @@ pub(super) async fn authorized(
 ) -> Result<(Appended, Option<Written>), Rejection> {
     let mut append = append.clone();
     for _ in 0..ATTEMPTS {
-        append.acl = app.membership.authorize(actor.user_id()?, &append.conversation).await?;
+        append.acl = app.membership.authorize(actor.asker()?, &append.conversation).await?;
         match attempt(app, &append).await? {
             (Appended::Reauthorize(_), _) => {
                 app.membership.forget(&append.conversation);

@@ -120,9 +120,9 @@ async fn stored(app: &App, id: CallId) -> Result<Option<Call>, Rejection> {
 
 /// A call of a conversation that the actor is in. Whoever is not is not told that there is such a call.
 async fn visible(app: &App, actor: &Actor, id: CallId) -> Result<Call, Rejection> {
-    let user = actor.user_id()?;
+    let asker = actor.asker()?;
     let call = current(app, id).await?;
-    app.membership.authorize(user, &call.conversation).await.map_err(hide)?;
+    app.membership.authorize(asker, &call.conversation).await.map_err(hide)?;
     Ok(call)
 }
 

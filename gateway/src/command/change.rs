@@ -51,7 +51,7 @@ async fn place(
     for _ in 0..ATTEMPTS {
         let message = current(app, id).await?;
         // Whoever may not be in the conversation is not told that there is such a message.
-        app.membership.authorize(actor.user_id()?, &message.conversation).await.map_err(hide)?;
+        app.membership.authorize(actor.asker()?, &message.conversation).await.map_err(hide)?;
         if message.deleted_at.is_some() {
             return Err(unknown());
         }

@@ -95,7 +95,7 @@ pub(super) async fn may_read(
     if actor.reads_everything() {
         return Ok(());
     }
-    match app.membership.authorize(actor.user_id()?, conversation).await {
+    match app.membership.authorize(actor.asker()?, conversation).await {
         Ok(_) => Ok(()),
         Err(rejection) if rejection.code == Code::NotAParticipant => Err(unknown()),
         Err(rejection) => Err(rejection),

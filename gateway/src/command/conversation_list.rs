@@ -26,7 +26,7 @@ use super::{
     page::Cursor,
     query,
 };
-use crate::{app::App, dialect::view::reply};
+use crate::{app::App, auth::Grants, dialect::view::reply, membership::Policy};
 
 /// Unread messages are counted up to here.
 const MAX_UNREAD: u64 = 1_000;
@@ -44,7 +44,8 @@ async fn read(app: &App, actor: &Actor, list: ListConversations) -> Result<Value
     let user = whose(actor, list.user)?;
     let after = list.cursor.as_deref().map(place).transpose()?;
     // One more than asked for tells whether there are more.
-    let joined = app.store.joined(&user, after.as_ref(), list.limit + 1).await;
+    let only = granted(app, actor);
+    let joined = app.store.joined(&user, only.as_deref(), after.as_ref(), list.limit + 1).await;
     let mut joined = joined.map_err(|error| failed("list conversations", &error))?;
     let limit = usize::try_from(list.limit).unwrap_or(usize::MAX);
     let mut more = joined.len() > limit;
@@ -74,6 +75,16 @@ fn whose(actor: &Actor, named: Option<UserId>) -> Result<UserId, Rejection> {
         Some(user) if actor.service || *actor.user_id()? == user => Ok(user),
         Some(_) => Err(Rejection::with(Code::Forbidden, "this is the list of another user")),
         None => Ok(actor.user_id()?.clone()),
+    }
+}
+
+/// The conversations that the list is of, when it is the actor's token that says which he may use.
+fn granted(app: &App, actor: &Actor) -> Option<Vec<ConversationId>> {
+    match &actor.grants {
+        Grants::Only(listed) if app.membership.policy() == Policy::Token => {
+            Some(listed.iter().cloned().collect())
+        }
+        _ => None,
     }
 }
 
@@ -166,6 +177,7 @@ async fn stored(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::Identity;
 
     #[test]
     fn a_cursor_reads_back_and_no_other_text_is_one() {
@@ -192,7 +204,7 @@ mod tests {
     #[test]
     fn a_list_is_ones_own_unless_a_backend_asks() {
         let user = |id: &str| UserId::new(id).unwrap();
-        let ann = || parlance_domain::user::Profile::unknown(user("ann"));
+        let ann = || Identity::claimed(user("ann"));
         let code = |actor: Actor, named: Option<&str>| {
             whose(&actor, named.map(user)).map_err(|rejection| rejection.code)
         };
@@ -200,7 +212,7 @@ mod tests {
         assert_eq!(code(Actor::user(ann()), Some("ann")), Ok(user("ann")));
         assert_eq!(code(Actor::user(ann()), Some("bob")), Err(Code::Forbidden));
         assert_eq!(code(Actor::service(None), Some("bob")), Ok(user("bob")));
-        assert_eq!(code(Actor::service(Some(ann())), None), Ok(user("ann")));
+        assert_eq!(code(Actor::service(Some(ann().user)), None), Ok(user("ann")));
         assert_eq!(code(Actor::service(None), None), Err(Code::Forbidden));
     }
 }

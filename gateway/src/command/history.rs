@@ -73,7 +73,7 @@ impl Direction {
 
 async fn read(app: &App, actor: &Actor, history: &History) -> Result<Value, Rejection> {
     if !actor.reads_everything() {
-        app.membership.authorize(actor.user_id()?, &history.conversation).await?;
+        app.membership.authorize(actor.asker()?, &history.conversation).await?;
     }
     let logged = Logged::read(app, &history.conversation).await?;
     let found = match history.page {

@@ -13,6 +13,7 @@ use crate::{
     app::App,
     dialect::view::reply,
     fanout::{Join, JoinRefusal, Joined, Member, Place},
+    membership::Asker,
     socket::session::Session,
 };
 
@@ -24,8 +25,15 @@ pub(super) async fn apply(app: &App, actor: &Actor, conversation: ConversationId
         Ok(socket) => socket,
         Err(rejection) => return answer(Err(rejection)),
     };
-    let joined = conversation.clone();
-    let done: Done = Box::new(move |outcome| answer(outcome.map(|now| reply::joined(&joined, now.heads))));
+    let (joined, user) = (conversation.clone(), socket.user.clone());
+    let done: Done = Box::new(move |outcome| {
+        answer(outcome.map(|now| {
+            // A dialect that does not tell who is there is not asked what it would say.
+            let list = now.members.unwrap_or_default();
+            let (members, count) = list.including(&user);
+            reply::joined(&joined, now.heads, &members, count)
+        }));
+    });
     join(app, socket, conversation, None, done).await;
 }
 
@@ -66,7 +74,9 @@ impl Attempt {
     fn run(self, done: Done) -> BoxFuture<'static, ()> {
         Box::pin(async move {
             let Self { app, socket, conversation, since, left, .. } = self.clone();
-            let acl = match app.membership.authorize(&socket.user, &conversation).await {
+            let grants = socket.grants();
+            let asker = Asker { user: &socket.user, grants: &grants };
+            let acl = match app.membership.authorize(asker, &conversation).await {
                 Ok(acl) => acl,
                 Err(rejection) => return self.give_up(rejection, done),
             };
@@ -80,9 +90,10 @@ impl Attempt {
                 Err(rejection) => return done(Err(rejection)),
             };
             let member = Member::of(&socket);
+            let lists_members = since.is_none() && socket.dialect.lists_members_on_join();
             let attempt = Self { noted: self.noted || noted, ..self };
             let confirm = Box::new(move |outcome| attempt.confirm(outcome, done));
-            app.fanout.join(conversation, Join { member, acl, since, confirm });
+            app.fanout.join(conversation, Join { member, acl, since, lists_members, confirm });
         })
     }
 

@@ -14,6 +14,7 @@ pub(super) fn apply(app: &App, actor: &Actor, conversation: ConversationId, answ
     };
     let (socket, left) = (socket.clone(), conversation.clone());
     let key = socket.key;
+    app.typing.left(key, &socket.user, &conversation);
     app.fanout.leave(
         conversation,
         key,

@@ -20,7 +20,7 @@ pub(super) fn apply(app: &App, actor: &Actor, id: MessageId, answer: Answer) {
 async fn read(app: &App, actor: &Actor, id: MessageId) -> Result<Value, Rejection> {
     let message = change::current(app, id).await?;
     if !actor.reads_everything() {
-        app.membership.authorize(actor.user_id()?, &message.conversation).await.map_err(hide)?;
+        app.membership.authorize(actor.asker()?, &message.conversation).await.map_err(hide)?;
     }
     let logged = app.broker.log_unpersisted(&message.conversation).await;
     let logged = logged.map_err(|error| failed("read the hot log", &error))?;

@@ -75,7 +75,7 @@ async fn read(app: &App, actor: &Actor, list: ListParticipants) -> Result<Value,
 }
 
 /// A conversation in which nobody takes part may be none.
-async fn there(app: &App, conversation: &ConversationId) -> Result<(), Rejection> {
+pub(super) async fn there(app: &App, conversation: &ConversationId) -> Result<(), Rejection> {
     let stored = app.store.conversation(conversation).await;
     let stored = stored.map_err(|error| failed("read a conversation", &error))?;
     if stored.is_some_and(|stored| !stored.deleted) { Ok(()) } else { Err(unknown()) }

@@ -63,7 +63,7 @@ async fn place(
     let mut reacting = to_append(app, actor, profile, &place, react)?;
     for _ in 0..ATTEMPTS {
         // Whoever may not be in the conversation is not told that there is such a message.
-        let acl = app.membership.authorize(&profile.id, &place.conversation).await.map_err(hide)?;
+        let acl = app.membership.authorize(actor.asker()?, &place.conversation).await.map_err(hide)?;
         reacting.append.acl = acl;
         let (reacted, written) = append::react(app, &reacting).await?;
         match reacted {

@@ -41,7 +41,7 @@ async fn target(app: &App, actor: &Actor, receipt: &Receipt) -> Result<Target, R
         (ReceiptTarget::Seq(_), None) => return Err(Rejection::invalid("conversation", "is missing")),
         (ReceiptTarget::Messages(ids), named) => newest(app, ids, named.as_ref()).await?,
     };
-    app.membership.authorize(actor.user_id()?, &target.conversation).await?;
+    app.membership.authorize(actor.asker()?, &target.conversation).await?;
     let head =
         app.broker.state(&target.conversation).await.map_err(|error| failed("read a state", &error))?;
     let head = match head {

@@ -13,14 +13,13 @@ use parlance_domain::{
     event::{Event, EventKind},
     id::{ClientId, ConversationId, MessageId},
     message::{Message, MessageBody, Place},
-    notification::NotifyPolicy,
     rejection::Rejection,
 };
 
 use super::{
     Actor, Answer, append,
     change::{self, unknown},
-    failed, internal,
+    failed, internal, typing,
 };
 use crate::{app::App, dialect::view::reply};
 
@@ -29,13 +28,19 @@ const KEEP: Duration = Duration::from_secs(600);
 
 pub(super) async fn apply(app: &App, actor: &Actor, send: SendMessage, answer: Answer) {
     match place(app, actor, send).await {
-        Ok((message, written)) => append::acknowledge(app, written, reply::sent(&message), answer),
+        Ok((message, written)) => {
+            append::acknowledge(app, written, reply::sent(&message), answer);
+            typing::sent(app, actor, &message.conversation).await;
+        }
         Err(rejection) => answer(Err(rejection)),
     }
 }
 
 async fn place(app: &App, actor: &Actor, send: SendMessage) -> Result<(Message, Option<Written>), Rejection> {
     let profile = actor.profile()?.clone();
+    if !actor.service {
+        app.limits.send(&profile.id)?;
+    }
     let SendMessage { conversation, content, kind, client_id, reply_to, attachments, metadata } = send;
     let id = app.new_message_id(conversation.as_str());
     let (once_id, keep) = match &client_id {
@@ -44,7 +49,7 @@ async fn place(app: &App, actor: &Actor, send: SendMessage) -> Result<(Message, 
     };
     let key = app.broker.keys().once("message.send", &conversation, &profile.id, &once_id);
     let once = Once { key, keep, mark: id.to_string() };
-    let notify = notify_policy(app, actor);
+    let notify = actor.behaviour(app).notify;
     let body = MessageBody {
         id,
         sender: profile,
@@ -69,7 +74,7 @@ async fn place(app: &App, actor: &Actor, send: SendMessage) -> Result<(Message, 
             fields: vec![("sender", body.sender.id.to_string())],
         }),
     };
-    let (appended, written) = if may_be_appended(app, &append, &body).await? {
+    let (appended, written) = if may_be_appended(app, actor, &append, &body).await? {
         append::authorized(app, actor, &append).await?
     } else {
         // What was sent when the other message was still there is answered all the same.
@@ -85,19 +90,18 @@ async fn place(app: &App, actor: &Actor, send: SendMessage) -> Result<(Message, 
     Ok((message, written))
 }
 
-/// What the dialect says that it was sent in; a request has the default one.
-fn notify_policy(app: &App, actor: &Actor) -> NotifyPolicy {
-    let dialect = actor.socket.as_ref().map(|socket| &socket.dialect).or_else(|| app.dialects.configured());
-    dialect.map(|dialect| dialect.behaviour().notify).unwrap_or_default()
-}
-
 /// Whether the message that it answers, if it answers one, is there.
 ///
 /// # Errors
 /// `not_a_participant`: who is none is not told of messages.
-async fn may_be_appended(app: &App, append: &Append, body: &MessageBody) -> Result<bool, Rejection> {
+async fn may_be_appended(
+    app: &App,
+    actor: &Actor,
+    append: &Append,
+    body: &MessageBody,
+) -> Result<bool, Rejection> {
     let Some(answered) = body.reply_to else { return Ok(true) };
-    app.membership.authorize(&body.sender.id, &append.conversation).await?;
+    app.membership.authorize(actor.asker()?, &append.conversation).await?;
     is_there(app, answered, &append.conversation).await
 }
 

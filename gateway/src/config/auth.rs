@@ -1,30 +1,18 @@
 //! `[auth]`: whose tokens are believed, what they say, and which backends may act for users.
 
+mod keys;
+
 use std::time::Duration;
 
 use parlance_chassis::{
-    config::{Invalid, Problem, Raw, Reader, Setting, parse, well_known},
+    config::{Invalid, Problem, Raw, Reader, Setting, parse},
     secret::Secret,
 };
+use url::Url;
 
-use crate::auth::Algorithm;
+use crate::auth::{Algorithm, PublicKey};
+use keys::SigningKeys;
 
-const JWT_SECRET: Setting = Setting::new(
-    "auth.jwt_secret",
-    "The secret that tokens are signed with. At least 32 bytes are advised (RFC 7518, 3.2).",
-)
-.secret()
-.env(well_known::JWT_SECRET);
-const JWT_PREVIOUS_SECRETS: Setting = Setting::new(
-    "auth.jwt_previous_secrets",
-    "Secrets whose tokens are still accepted, while `auth.jwt_secret` is being replaced.",
-)
-.secret();
-const ALGORITHMS: Setting = Setting::new(
-    "auth.algorithms",
-    "The algorithms that a token may be signed with, whatever it says itself: `HS256`.",
-)
-.default("HS256");
 const ISSUER: Setting = Setting::new(
     "auth.issuer",
     "Accepted issuers: a token's `iss` must be one of them. Without any it is not looked at.",
@@ -63,6 +51,22 @@ const AVATAR_CLAIMS: Setting = Setting::new(
 const ROLE_CLAIMS: Setting =
     Setting::new("auth.role_claims", "Claims with the user's role; the first that is there counts.")
         .default("role");
+const CONVERSATION_CLAIMS: Setting = Setting::new(
+    "auth.conversation_claims",
+    "Claims that list the conversations which the user may use, at most 1,000 texts or whole numbers; the first that \
+     is there counts. Only the `gateway.policy` `token` reads them.",
+)
+.default("conversations");
+const REVOCATION_TTL: Setting = Setting::new(
+    "auth.revocation_ttl",
+    "How long it is known that a user's tokens were revoked: at least as long as the longest token is valid.",
+)
+.default("30d");
+pub(super) const INSECURE_DIALECTS: Setting = Setting::new(
+    "auth.insecure_dialects",
+    "Dialects whose clients need no token and are whoever they say they are. Anybody can then be anybody: for trying \
+     things out, and for old clients behind a guard of their own. REST and the other dialects stay as they are.",
+);
 const SERVICE_KEYS: Setting = Setting::new(
     "auth.service_keys",
     "Keys with which backends use REST and act for users, each of at least 16 bytes. Without any, REST takes only \
@@ -83,11 +87,17 @@ const MOST_NAME_BYTES: usize = 256;
 /// Whose tokens are believed, what they say, and which backends may act for users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuthSection {
-    /// What tokens are signed with.
-    pub jwt_secret: Secret,
+    /// What tokens are signed with, when it is a secret.
+    pub jwt_secret: Option<Secret>,
     /// What older tokens may be signed with.
     pub jwt_previous_secrets: Vec<Secret>,
-    /// How tokens may be signed; at least one.
+    /// Public keys that tokens are signed with.
+    pub public_keys: Vec<PublicKey>,
+    /// Where further ones are published.
+    pub jwks_url: Option<Url>,
+    /// How often these are fetched.
+    pub jwks_refresh: Duration,
+    /// How tokens may be signed; at least one, and there is a key for each.
     pub algorithms: Vec<Algorithm>,
     /// Accepted `iss`; every one when there are none.
     pub issuer: Vec<String>,
@@ -107,6 +117,12 @@ pub struct AuthSection {
     pub avatar_claims: Vec<String>,
     /// Where the role stands.
     pub role_claims: Vec<String>,
+    /// Where the conversations stand that the user may use.
+    pub conversation_claims: Vec<String>,
+    /// How long a revocation is known.
+    pub revocation_ttl: Duration,
+    /// The dialects whose clients need no token.
+    pub insecure_dialects: Vec<String>,
     /// What backends show.
     pub service_keys: Vec<Secret>,
     /// The cookie that may hold a token.
@@ -116,9 +132,12 @@ pub struct AuthSection {
 impl AuthSection {
     /// What can be set here.
     pub const SETTINGS: &'static [Setting] = &[
-        JWT_SECRET,
-        JWT_PREVIOUS_SECRETS,
-        ALGORITHMS,
+        keys::JWT_SECRET,
+        keys::JWT_PREVIOUS_SECRETS,
+        keys::PUBLIC_KEYS,
+        keys::JWKS_URL,
+        keys::JWKS_REFRESH,
+        keys::ALGORITHMS,
         ISSUER,
         AUDIENCE,
         LEEWAY,
@@ -128,6 +147,9 @@ impl AuthSection {
         NAME_CLAIMS,
         AVATAR_CLAIMS,
         ROLE_CLAIMS,
+        CONVERSATION_CLAIMS,
+        REVOCATION_TTL,
+        INSECURE_DIALECTS,
         SERVICE_KEYS,
         TOKEN_COOKIE,
     ];
@@ -138,11 +160,7 @@ impl AuthSection {
     /// When something in it is wrong.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, Invalid> {
         let names = || parse::list(parse::text(1..=MOST_NAME_BYTES));
-        let jwt_secret = reader.require(&JWT_SECRET, parse::secret(LEAST_SECRET_BYTES));
-        let jwt_previous_secrets =
-            reader.optional(&JWT_PREVIOUS_SECRETS, parse::list(parse::secret(LEAST_SECRET_BYTES)));
-        let algorithms =
-            reader.require(&ALGORITHMS, at_least_one(parse::list(parse::word(Algorithm::WORDS))));
+        let keys = SigningKeys::read(reader);
         let issuer = reader.optional(&ISSUER, names());
         let audience = reader.optional(&AUDIENCE, names());
         let leeway = reader.require(&LEEWAY, parse::duration(Duration::ZERO..=Duration::from_secs(300)));
@@ -153,13 +171,22 @@ impl AuthSection {
         let name_claims = reader.require(&NAME_CLAIMS, names());
         let avatar_claims = reader.require(&AVATAR_CLAIMS, names());
         let role_claims = reader.require(&ROLE_CLAIMS, names());
+        let conversation_claims = reader.require(&CONVERSATION_CLAIMS, names());
+        let day = Duration::from_secs(86_400);
+        let revocation_ttl =
+            reader.require(&REVOCATION_TTL, parse::duration(Duration::from_secs(60)..=day * 3_650));
+        let insecure_dialects = reader.optional(&INSECURE_DIALECTS, names());
         let service_keys =
             reader.optional(&SERVICE_KEYS, parse::list(parse::secret(LEAST_SERVICE_KEY_BYTES)));
         let token_cookie = reader.optional(&TOKEN_COOKIE, cookie_name);
+        let keys = keys?;
         Ok(Self {
-            jwt_secret: jwt_secret?,
-            jwt_previous_secrets: jwt_previous_secrets?.unwrap_or_default(),
-            algorithms: algorithms?,
+            jwt_secret: keys.secret,
+            jwt_previous_secrets: keys.previous,
+            public_keys: keys.public,
+            jwks_url: keys.jwks_url,
+            jwks_refresh: keys.jwks_refresh,
+            algorithms: keys.algorithms,
             issuer: issuer?.unwrap_or_default(),
             audience: audience?.unwrap_or_default(),
             leeway: leeway?,
@@ -169,6 +196,9 @@ impl AuthSection {
             name_claims: name_claims?,
             avatar_claims: avatar_claims?,
             role_claims: role_claims?,
+            conversation_claims: conversation_claims?,
+            revocation_ttl: revocation_ttl?,
+            insecure_dialects: insecure_dialects?.unwrap_or_default(),
             service_keys: service_keys?.unwrap_or_default(),
             token_cookie: token_cookie?,
         })
@@ -177,7 +207,7 @@ impl AuthSection {
     /// What an operator should know although the gateway starts with it.
     pub fn warnings(&self) -> Vec<&'static str> {
         let mut warnings = Vec::new();
-        let secrets = std::iter::once(&self.jwt_secret).chain(&self.jwt_previous_secrets);
+        let secrets = self.jwt_secret.iter().chain(&self.jwt_previous_secrets);
         if secrets.map(Secret::expose).any(|secret| secret.len() < ADVISED_SECRET_BYTES) {
             warnings.push(
                 "a secret that tokens are signed with has fewer than 32 bytes: who has one token can try to guess it",
@@ -185,6 +215,9 @@ impl AuthSection {
         }
         if !self.require_exp {
             warnings.push("auth.require_exp is off: a token without exp never ends");
+        }
+        if self.jwks_url.as_ref().is_some_and(|url| url.scheme() == "http") {
+            warnings.push("auth.jwks_url is http: who is between can put keys of his own into the answer");
         }
         warnings
     }

@@ -2,14 +2,15 @@
 
 use std::{num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
-use parlance_chassis::config::{Invalid, Problem, Raw, Reader, Setting, parse};
+use parlance_chassis::config::{Invalid, Problem, Raw, Reader, Setting, parse, well_known};
 
 use crate::{command::append::Acknowledgement, membership::Policy};
 
 const POLICY: Setting = Setting::new(
     "gateway.policy",
-    "Who may be in a conversation: `members` (its participants, as Postgres has them) or `open` (every \
-     authenticated user; conversations appear when they are used).",
+    "Who may be in a conversation: `members` (its participants, as Postgres has them), `open` (every authenticated \
+     user; conversations appear when they are used) or `token` (whoever has a token that lists it, see \
+     `auth.conversation_claims`; conversations appear when they are used).",
 )
 .default("members");
 const ACKNOWLEDGEMENT: Setting = Setting::new(
@@ -39,11 +40,12 @@ const RECEIPTS_INTERVAL: Setting = Setting::new(
     "How long delivery and read receipts are gathered before they are written and announced.",
 )
 .default("500ms");
-const PRESENCE_TTL: Setting = Setting::new(
-    "gateway.presence_ttl",
-    "How long somebody still counts as being in a conversation after his gateway died.",
+const NAME: Setting = Setting::new(
+    "gateway.name",
+    "What the gateway is called where sockets and gateways are listed. Several may have one name.",
 )
-.default("30s");
+.env(well_known::HOSTNAME)
+.default("gateway");
 const MODERATOR_ROLES: Setting = Setting::new(
     "gateway.moderator_roles",
     "The roles of users, as their tokens or a backend say, who may delete the messages of others.",
@@ -69,8 +71,8 @@ pub struct GatewaySection {
     pub compare_interval: Duration,
     /// How long receipts are gathered.
     pub receipts_interval: Duration,
-    /// How long somebody is in a conversation without being said to be.
-    pub presence_ttl: Duration,
+    /// What it is called.
+    pub name: String,
     /// The roles that may delete the messages of others.
     pub moderator_roles: Vec<String>,
 }
@@ -85,7 +87,7 @@ impl GatewaySection {
         DISPATCH_WORKERS,
         COMPARE_INTERVAL,
         RECEIPTS_INTERVAL,
-        PRESENCE_TTL,
+        NAME,
         MODERATOR_ROLES,
     ];
 
@@ -94,7 +96,8 @@ impl GatewaySection {
     /// # Errors
     /// When something in it is wrong.
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, Invalid> {
-        let policies = parse::word(&[("members", Policy::Members), ("open", Policy::Open)]);
+        let policies =
+            parse::word(&[("members", Policy::Members), ("open", Policy::Open), ("token", Policy::Token)]);
         let policy = reader.require(&POLICY, policies);
         let levels =
             parse::word(&[("stream", Acknowledgement::Stream), ("replica", Acknowledgement::Replica)]);
@@ -106,7 +109,7 @@ impl GatewaySection {
         let compare_interval = reader.require(&COMPARE_INTERVAL, parse::duration(second..=second * 3_600));
         let receipts = Duration::from_millis(10)..=second * 60;
         let receipts_interval = reader.require(&RECEIPTS_INTERVAL, parse::duration(receipts));
-        let presence_ttl = reader.require(&PRESENCE_TTL, parse::duration(second..=second * 600));
+        let name = reader.require(&NAME, parse::text(1..=253));
         let moderator_roles = reader.require(&MODERATOR_ROLES, parse::list(parse::text(1..=64)));
         Ok(Self {
             policy: policy?,
@@ -116,7 +119,7 @@ impl GatewaySection {
             dispatch_workers: dispatch_workers?.unwrap_or_else(cores),
             compare_interval: compare_interval?,
             receipts_interval: receipts_interval?,
-            presence_ttl: presence_ttl?,
+            name: name?,
             moderator_roles: moderator_roles?,
         })
     }

@@ -1,11 +1,13 @@
 //! `[server]`: where clients and backends reach the gateway.
 
+use std::time::Duration;
+
 use parlance_chassis::config::{Invalid, Problem, Raw, Reader, Setting, parse, well_known};
-use url::Url;
 
 use crate::{
     rest,
-    socket::wire::{Origins, SocketPath},
+    socket::wire::SocketPath,
+    web::origins::{self, Origins},
 };
 
 const HOST: Setting = Setting::new("server.host", "Where Socket.IO and REST are listened for.")
@@ -16,8 +18,9 @@ const PORT: Setting = Setting::new("server.port", "The port for Socket.IO and RE
     .env(well_known::PORT);
 const ORIGINS: Setting = Setting::new(
     "server.origins",
-    "The origins of the web pages that may connect, such as `https://app.example.com`, or `*` for every page. \
-     Pages send cookies only to a gateway that lists them. Clients that are no web pages always may connect.",
+    "The origins of the web pages that may connect and read REST's answers, such as `https://app.example.com`, or `*` \
+     for every page. A dialect may have its own. Cookies count only from pages that are listed. Clients that are no web \
+     pages always may connect.",
 )
 .default("*")
 .env(well_known::CLIENT_URL);
@@ -30,6 +33,14 @@ const TRUSTED_HOPS: Setting = Setting::new(
      right, are believed; with 0 a client's address is that of its connection.",
 )
 .default("0");
+const HSTS: Setting = Setting::new(
+    "server.hsts",
+    "How long browsers shall insist on TLS, such as `365d` (`Strict-Transport-Security`). Without it the header is not \
+     sent: set it here only when what ends TLS in front does not send it.",
+);
+
+/// The longest time that `Strict-Transport-Security` is asked for.
+const MOST_HSTS: Duration = Duration::from_secs(2 * 365 * 24 * 3_600);
 
 /// Where clients and backends reach the gateway.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,11 +55,13 @@ pub struct ServerSection {
     pub socket_path: SocketPath,
     /// How many entries of `X-Forwarded-For` are believed.
     pub trusted_hops: usize,
+    /// How long browsers shall insist on TLS.
+    pub hsts: Option<Duration>,
 }
 
 impl ServerSection {
     /// What can be set here.
-    pub const SETTINGS: &'static [Setting] = &[HOST, PORT, ORIGINS, SOCKET_PATH, TRUSTED_HOPS];
+    pub const SETTINGS: &'static [Setting] = &[HOST, PORT, ORIGINS, SOCKET_PATH, TRUSTED_HOPS, HSTS];
 
     /// Reads the section.
     ///
@@ -57,20 +70,22 @@ impl ServerSection {
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, Invalid> {
         let host = reader.require(&HOST, parse::host());
         let port = reader.require(&PORT, parse::number(0..=u16::MAX));
-        let origins = reader.require(&ORIGINS, origins);
+        let origins = reader.require(&ORIGINS, allowed);
         let socket_path = reader.require(&SOCKET_PATH, socket_path);
         let trusted_hops = reader.require(&TRUSTED_HOPS, parse::number(0..=16));
+        let hsts = reader.optional(&HSTS, parse::duration(Duration::from_secs(1)..=MOST_HSTS));
         Ok(Self {
             host: host?,
             port: port?,
             origins: origins?,
             socket_path: socket_path?,
             trusted_hops: trusted_hops?,
+            hsts: hsts?,
         })
     }
 }
 
-fn origins(raw: &Raw) -> Result<Origins, Problem> {
+fn allowed(raw: &Raw) -> Result<Origins, Problem> {
     match raw.elements().as_slice() {
         [] => Err(Problem::new("names no origin").hint("list origins, or write * for every page")),
         ["*"] => Ok(Origins::Any),
@@ -78,25 +93,15 @@ fn origins(raw: &Raw) -> Result<Origins, Problem> {
     }
 }
 
-/// An origin as browsers write it in `Origin`: scheme, host, and the port when it is not the usual one.
 fn origin(raw: &Raw) -> Result<String, Problem> {
     let text = raw.text()?;
     if text == "*" {
         return Err(Problem::new("is * beside others").hint("write * alone, or the origins alone"));
     }
-    let problem = || {
+    origins::parse(text).ok_or_else(|| {
         Problem::new("is not the origin of a web page")
             .hint("write a scheme, a host and perhaps a port: https://app.example.com, http://localhost:5173")
-    };
-    let url = Url::parse(text).map_err(|_| problem())?;
-    let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(problem)?;
-    let more = !matches!(url.path(), "" | "/") || url.query().is_some() || url.fragment().is_some();
-    if more || !url.username().is_empty() || url.password().is_some() {
-        return Err(problem());
-    }
-    // Apps in a web view have schemes of their own (capacitor://localhost), which `Url::origin` calls opaque.
-    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
-    Ok(format!("{}://{host}{port}", url.scheme()))
+    })
 }
 
 fn socket_path(raw: &Raw) -> Result<SocketPath, Problem> {

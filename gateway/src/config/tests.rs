@@ -5,7 +5,7 @@ use std::time::Duration;
 use parlance_chassis::config::{ConfigErrors, Document, Environment, Sources};
 
 use super::*;
-use crate::{membership::Policy, socket::wire::Origins};
+use crate::{membership::Policy, web::origins::Origins};
 
 const REQUIRED: [(&str, &str); 3] = [
     ("REDIS_URL", "redis://h:6379"),
@@ -49,7 +49,8 @@ fn urls_and_the_secret_are_all_that_must_be_set() {
     assert!(config.auth.require_exp && config.auth.service_keys.is_empty());
     assert_eq!(config.gateway.policy, Policy::Members);
     assert!(config.gateway.dispatch_workers >= 1);
-    assert_eq!((config.limits.events_per_second, config.limits.events_burst), (10, 20));
+    let events = config.limits.events;
+    assert_eq!((events.count.get(), events.burst.get()), (10, 20));
     assert!(config.warnings().is_empty());
 
     let nothing = Sources::new(None, Environment::default());
@@ -118,7 +119,14 @@ fn values_out_of_bounds_are_refused() {
         ("PARLANCE__SOCKET__MAX_PAYLOAD", "1"),
         ("PARLANCE__SOCKET__SLOW_READER_BYTES", "4Mb"),
         ("PARLANCE__AUTH__ALGORITHMS", "none"),
-        ("PARLANCE__AUTH__ALGORITHMS", "RS256"),
+        ("PARLANCE__AUTH__ALGORITHMS", "RS512"),
+        ("PARLANCE__AUTH__ALGORITHMS", "HS256,none"),
+        ("PARLANCE__AUTH__PUBLIC_KEYS", "/nonexistent"),
+        ("PARLANCE__AUTH__PUBLIC_KEYS", "/"),
+        ("PARLANCE__AUTH__JWKS_URL", "keys.json"),
+        ("PARLANCE__AUTH__JWKS_URL", "file:///etc/keys.json"),
+        ("PARLANCE__AUTH__JWKS_REFRESH", "1s"),
+        ("PARLANCE__AUTH__REVOCATION_TTL", "0s"),
         ("PARLANCE__AUTH__ALGORITHMS", ","),
         ("PARLANCE__AUTH__USER_CLAIMS", ","),
         ("PARLANCE__AUTH__LEEWAY", "1h"),
@@ -155,6 +163,53 @@ fn a_cookie_with_a_token_needs_listed_origins() {
     let cookie = ("PARLANCE__AUTH__TOKEN_COOKIE", "token");
     assert!(refused(&[cookie]).contains("auth.token_cookie (env:PARLANCE__AUTH__TOKEN_COOKIE): "));
     assert!(config(&[cookie, ("CLIENT_URL", "https://a.example")]).is_ok());
+}
+
+#[test]
+fn every_algorithm_has_a_key_and_every_key_an_algorithm() {
+    let without_secret = |more: &[(&str, &str)]| {
+        let pairs = [REQUIRED[0], REQUIRED[1]].into_iter().chain(more.iter().copied());
+        Config::from_sources(&Sources::new(None, Environment::from_pairs(pairs)))
+    };
+    let keys = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/keys/");
+    let (rsa, p256) = (format!("{keys}rsa.pub.pem"), format!("{keys}p256.pub.pem"));
+    let (public, url) = ("PARLANCE__AUTH__PUBLIC_KEYS", "PARLANCE__AUTH__JWKS_URL");
+    let algorithms = "PARLANCE__AUTH__ALGORITHMS";
+    let published = (url, "https://id.example/keys");
+    for more in [
+        &[(public, &*rsa), (algorithms, "RS256")][..],
+        &[(public, &*format!("{rsa},{p256}")), (algorithms, "RS256,ES256")],
+        &[published, (algorithms, "RS256,ES256,EdDSA")],
+        &[published, (public, &*rsa), (algorithms, "RS256,EdDSA")],
+    ] {
+        let config = without_secret(more).unwrap_or_else(|mistakes| panic!("{more:?}: {mistakes}"));
+        assert!(config.auth.jwt_secret.is_none() && config.warnings().is_empty());
+    }
+    assert!(config(&[published, (algorithms, "HS256,RS256")]).is_ok());
+    let mistaken = |more: &[(&str, &str)]| {
+        let errors = without_secret(more).err().unwrap_or_else(|| panic!("{more:?} is accepted"));
+        (keys_of(&errors).join(" "), errors.to_string())
+    };
+    assert_eq!(mistaken(&[]).0, "auth.jwt_secret");
+    assert_eq!(mistaken(&[published]).0, "auth.algorithms auth.jwks_url", "HS256 is the default");
+    let (wrong, told) = mistaken(&[(public, &*p256), (algorithms, "HS512,RS256,ES256,EdDSA")]);
+    assert_eq!(wrong, "auth.algorithms auth.algorithms auth.algorithms");
+    for algorithm in ["HS512", "RS256", "EdDSA"] {
+        assert!(told.contains(&format!("has {algorithm}, for which there is no key")), "{told}");
+    }
+    assert_eq!(mistaken(&[(public, &*format!("{rsa},{p256}")), (algorithms, "RS256")]).0, "auth.public_keys");
+    let unused = config(&[(public, &*rsa), (algorithms, "RS256")]).unwrap_err();
+    assert_eq!(keys_of(&unused), ["auth.jwt_secret"]);
+    let warned = config(&[(url, "http://id.example/keys"), (algorithms, "HS256,RS256")]).unwrap();
+    assert_eq!(warned.warnings().len(), 1);
+}
+
+#[test]
+fn a_private_key_where_a_public_one_belongs_is_refused_and_not_shown() {
+    let private = "-----BEGIN PRIVATE KEY-----\nhunter2hunter2\n-----END PRIVATE KEY-----\n";
+    let told =
+        refused(&[("PARLANCE__AUTH__PUBLIC_KEYS", private), ("PARLANCE__AUTH__ALGORITHMS", "HS256,RS256")]);
+    assert!(told.contains("has an element 1 that is a private key") && !told.contains("hunter2"), "{told}");
 }
 
 #[test]

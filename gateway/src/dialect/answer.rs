@@ -110,6 +110,11 @@ fn chosen(words: &[Words; 2], code: Code) -> Option<&str> {
 }
 
 impl Form {
+    /// Everything that is written.
+    pub(super) fn templates(&self) -> impl Iterator<Item = &Template> {
+        self.emits.iter().filter_map(|emit| emit.payload.as_ref()).chain([&self.ack])
+    }
+
     fn answer(&self, data: Data<'_>, has_ack: bool) -> Answer {
         let emits = self
             .emits

@@ -3,6 +3,7 @@
 use std::{collections::HashMap, fs, path::Path, sync::Arc};
 
 use super::{Dialect, DialectIndex, Mistake, validate};
+use crate::web::origins::{Allowed, Origins};
 
 /// The gateway's own protocol.
 pub(super) const NATIVE: (&str, &str) = ("native.toml", include_str!("../../dialects/native.toml"));
@@ -82,6 +83,15 @@ impl Dialects {
     /// The Socket.IO paths beside the usual one.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         self.iter().flat_map(|dialect| dialect.paths()).map(String::as_str)
+    }
+
+    /// What the web pages are allowed that may connect to some dialect, when `usual` is what holds for dialects that say
+    /// nothing of it.
+    ///
+    /// Before a client has named a namespace any dialect could be meant, so this is what a request is held against; the
+    /// one that is meant is asked when it is known.
+    pub fn origins(&self, usual: &Origins) -> Allowed {
+        Allowed::by(self.iter().map(|dialect| dialect.origins().unwrap_or(usual)))
     }
 
     /// The dialect of a handshake. A namespace other than `/` decides alone; in `/` the query's `dialect` does,

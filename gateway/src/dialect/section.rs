@@ -56,10 +56,18 @@ impl<'m> Section<'m> {
         self.text(name)
     }
 
+    /// Whether a list stands there.
+    pub(super) fn is_list(&self, name: &str) -> bool {
+        self.table.get(name).is_some_and(Value::is_array)
+    }
+
     pub(super) fn texts(&mut self, name: &'static str) -> Vec<String> {
-        let Some(value) = self.any(name) else {
-            return Vec::new();
-        };
+        self.optional_texts(name).unwrap_or_default()
+    }
+
+    /// `None` when the list is left out, and not when it is empty.
+    pub(super) fn optional_texts(&mut self, name: &'static str) -> Option<Vec<String>> {
+        let value = self.any(name)?;
         let texts = match value {
             Value::Array(items) => items
                 .into_iter()
@@ -70,10 +78,10 @@ impl<'m> Section<'m> {
                 .collect(),
             _ => None,
         };
-        texts.unwrap_or_else(|| {
+        if texts.is_none() {
             self.mistakes.add_with_hint(&self.key(name), "is no list of texts", format!("{name} = [\"…\"]"));
-            Vec::new()
-        })
+        }
+        texts
     }
 
     pub(super) fn flag(&mut self, name: &'static str) -> bool {

@@ -3,7 +3,7 @@
 
 use toml::{Table, Value};
 
-use super::{behaviour, mistake::Mistakes, section::Section};
+use super::{behaviour, handshake, mistake::Mistakes, section::Section};
 
 /// The whole file.
 #[derive(Debug, Default)]
@@ -12,10 +12,13 @@ pub(super) struct File {
     pub(super) namespaces: Vec<String>,
     pub(super) hosts: Vec<String>,
     pub(super) paths: Vec<String>,
+    pub(super) origins: Option<Vec<String>>,
     pub(super) times: Option<String>,
     pub(super) user_ids: Ids,
     pub(super) conversation_ids: Ids,
+    pub(super) handshake: handshake::Written,
     pub(super) behaviour: behaviour::Written,
+    pub(super) quotas: Table,
     pub(super) refusals: Table,
     pub(super) answer: Form,
     pub(super) failure: Form,
@@ -94,10 +97,13 @@ fn file(mut section: Section<'_>) -> File {
         namespaces: section.texts("namespaces"),
         hosts: section.texts("hosts"),
         paths: section.texts("paths"),
+        origins: section.optional_texts("origins"),
         times: section.text("times"),
         user_ids: ids(id_sections.section("user")),
         conversation_ids: ids(id_sections.section("conversation")),
+        handshake: handshake::Written::read(section.section("handshake")),
         behaviour: behaviour::Written::read(section.section("behaviour")),
+        quotas: section.table("quotas"),
         refusals: section.table("refusals"),
         answer: answer(section.section("answer")),
         failure: failure(section.section("failure")),

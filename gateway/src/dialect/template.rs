@@ -115,37 +115,48 @@ impl<'a> Data<'a> {
 impl Template {
     /// The fields of the command that the template repeats.
     pub(super) fn request_fields(&self, names: &mut Vec<String>) {
-        let mut note = |placeholder: &Placeholder| {
-            for source in &placeholder.sources {
-                source.request_field(names);
-            }
-        };
+        self.sources(&mut |source| source.request_field(names));
+    }
+
+    /// Whether it has a field of the event or the reply, or all of them.
+    pub(super) fn reads(&self, field: &str) -> bool {
+        let mut reads = false;
+        self.sources(&mut |source| reads |= source.reads(field));
+        reads
+    }
+
+    /// Everything that it is filled from.
+    fn sources<'a>(&'a self, each: &mut impl FnMut(&'a Source)) {
         match self {
             Template::Constant(_) => {}
-            Template::Field(placeholder) => note(placeholder),
+            Template::Field(placeholder) => placeholder.sources.iter().for_each(each),
             Template::Text(parts) => {
                 for part in parts {
                     if let Part::Field(placeholder) = part {
-                        note(placeholder);
+                        placeholder.sources.iter().for_each(&mut *each);
                     }
                 }
             }
             Template::Object(object) => {
-                object.spread.iter().for_each(note);
+                object.spread.iter().flat_map(|spread| &spread.sources).for_each(&mut *each);
                 for (_, template) in &object.entries {
-                    template.request_fields(names);
+                    template.sources(each);
                 }
             }
-            Template::List(items) => items.iter().for_each(|item| item.request_fields(names)),
+            Template::List(items) => items.iter().for_each(|item| item.sources(each)),
             Template::Each(source, item) => {
-                source.request_field(names);
-                item.request_fields(names);
+                each(source);
+                item.sources(each);
             }
         }
     }
 }
 
 impl Source {
+    fn reads(&self, field: &str) -> bool {
+        self.base == Base::Root && self.keys.first().is_none_or(|key| key == field)
+    }
+
     fn request_field(&self, names: &mut Vec<String>) {
         if let (Base::Request, Some(name)) = (self.base, self.keys.first())
             && !names.contains(name)

@@ -3,16 +3,21 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use parlance_domain::command::CommandName;
+
 use super::{
     Audience, Dialect, DialectIndex, Mistake,
+    decode::Rule,
     encode::Outbound,
     mistake::{Mistakes, did_you_mean},
     notation::{IdForm, Notation, TimeForm},
+    quota::Quotas,
     table::{self, File},
     template::{Scope, compile as compile_template},
     vocabulary::{self, EventName},
     words::Words,
 };
+use crate::web::origins::{self, Origins};
 
 mod forms;
 mod inbound;
@@ -44,15 +49,25 @@ fn dialect(file: &File, index: DialectIndex, mistakes: &Mistakes) -> Dialect {
         namespaces: namespaces(&name, file, mistakes),
         hosts: file.hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
         paths: paths(file, mistakes),
+        origins: origins(file, mistakes),
         name,
         notation,
+        handshake: file.handshake.check(mistakes),
         behaviour: file.behaviour.check(mistakes),
+        quotas: Quotas::compile(file, mistakes),
         refusals: Words::read(&file.refusals, "refusals", mistakes),
         failure,
         rules_by_event: inbound::by_event(file, mistakes),
+        lists_members_on_join: lists_members_on_join(&rules),
         rules,
         outbound: outbound(file, mistakes),
     }
+}
+
+fn lists_members_on_join(rules: &[Rule]) -> bool {
+    let joins = rules.iter().filter(|rule| rule.command == CommandName::ConversationJoin);
+    let mut templates = joins.flat_map(|rule| rule.answering.success.templates());
+    templates.any(|template| ["members", "memberCount"].iter().any(|field| template.reads(field)))
 }
 
 fn name(file: &File, mistakes: &Mistakes) -> String {
@@ -94,6 +109,25 @@ fn paths(file: &File, mistakes: &Mistakes) -> Vec<String> {
         paths.push(bare.to_owned());
     }
     paths
+}
+
+fn origins(file: &File, mistakes: &Mistakes) -> Option<Origins> {
+    const HINT: &str = "[\"https://app.example.com\"], or [\"*\"]";
+    let written = file.origins.as_deref()?;
+    match written {
+        [] => mistakes.add_with_hint("origins", "names no origin", HINT),
+        [star] if star == "*" => return Some(Origins::Any),
+        _ => {}
+    }
+    let mut list = Vec::with_capacity(written.len());
+    for text in written {
+        match origins::parse(text) {
+            Some(origin) => list.push(origin),
+            None if text == "*" => mistakes.add_with_hint("origins", "has `*` beside others", HINT),
+            None => mistakes.add_with_hint("origins", format!("`{text}` is no origin"), HINT),
+        }
+    }
+    Some(Origins::List(list))
 }
 
 fn notation(file: &File, mistakes: &Mistakes) -> Notation {

@@ -9,8 +9,9 @@ use parlance_domain::{
     custom::CustomEvent,
     entry::Envelope,
     event::{Event, Typing},
-    id::{ConversationId, MessageId, SessionId},
+    id::{ConversationId, MessageId, SessionId, UserId},
     notification::Notification,
+    presence::{Member, Presence},
     receipt::Cursor,
     time::Timestamp,
     upload::{Upload, UploadProgress},
@@ -20,6 +21,7 @@ use parlance_domain::{
 use serde_json::{Value, json};
 
 use super::EventName;
+use crate::presence::heard::News;
 
 pub mod reply;
 
@@ -30,17 +32,45 @@ pub struct ClientEvent {
     pub name: EventName,
     /// The view, an object.
     pub fields: Value,
-    /// The connection that it comes from, which is none of the others.
-    pub origin: Option<SessionId>,
+    /// Whom it comes from, who is none of the others.
+    pub origin: Origin,
+    /// What a socket is told once, and not at all when it was told of something newer.
+    pub news: Option<News>,
+}
+
+/// Whom an event comes from: what the audiences of a dialect's rules go by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// No connection: a request, a backend, the server itself.
+    Nobody,
+    /// One connection. The same user's others are told like anybody.
+    Socket(SessionId),
+    /// A user, on all of his connections: what he does himself is no news to him on any of them.
+    User(UserId),
+}
+
+impl Origin {
+    /// Whether it comes from this connection of this user.
+    pub fn is(&self, session: &SessionId, user: &UserId) -> bool {
+        match self {
+            Origin::Nobody => false,
+            Origin::Socket(origin) => origin == session,
+            Origin::User(origin) => origin == user,
+        }
+    }
 }
 
 impl ClientEvent {
     fn new(name: EventName, fields: Value) -> Self {
-        Self { name, fields, origin: None }
+        Self { name, fields, origin: Origin::Nobody, news: None }
     }
 
     fn from(self, origin: Option<&SessionId>) -> Self {
-        Self { origin: origin.cloned(), ..self }
+        Self { origin: origin.cloned().map_or(Origin::Nobody, Origin::Socket), ..self }
+    }
+
+    fn by(self, user: &UserId) -> Self {
+        Self { origin: Origin::User(user.clone()), ..self }
     }
 }
 
@@ -85,8 +115,11 @@ pub fn client_events(envelope: &Envelope) -> Vec<Told> {
         Event::Receipts(cursors) => {
             cursors.iter().flat_map(|cursor| receipts(envelope, cursor)).map(Told::Event).collect()
         }
-        Event::TypingStarted(by) => event(EventName::TypingStarted, typing(envelope, by)),
-        Event::TypingStopped(by) => event(EventName::TypingStopped, typing(envelope, by)),
+        Event::TypingStarted(by) => vec![Told::Event(typing_started(envelope, by))],
+        Event::TypingStopped(by) => vec![Told::Event(typing_stopped(envelope, by))],
+        Event::PresenceChanged(presence) => vec![Told::Event(presence_changed(presence))],
+        Event::MemberJoined(who) => vec![Told::Event(member(EventName::MemberJoined, envelope, who))],
+        Event::MemberLeft(who) => vec![Told::Event(member(EventName::MemberLeft, envelope, who))],
     }
 }
 
@@ -137,13 +170,41 @@ fn receipts(envelope: &Envelope, cursor: &Cursor) -> impl Iterator<Item = Client
     delivered.into_iter().chain(read)
 }
 
-fn typing(envelope: &Envelope, by: &Typing) -> Value {
-    json!({
+fn typing_started(envelope: &Envelope, by: &Typing) -> ClientEvent {
+    let fields = json!({
+        "conversationId": envelope.conversation,
+        "userId": by.user.id,
+        "user": by.user,
+        "expiresInMs": by.expires_in_ms,
+        "at": envelope.header.at,
+    });
+    ClientEvent::new(EventName::TypingStarted, fields).by(&by.user.id)
+}
+
+fn typing_stopped(envelope: &Envelope, by: &Typing) -> ClientEvent {
+    let fields = json!({
         "conversationId": envelope.conversation,
         "userId": by.user.id,
         "user": by.user,
         "at": envelope.header.at,
-    })
+    });
+    ClientEvent::new(EventName::TypingStopped, fields).by(&by.user.id)
+}
+
+fn member(name: EventName, envelope: &Envelope, member: &Member) -> ClientEvent {
+    let fields = json!({
+        "conversationId": envelope.conversation,
+        "userId": member.user.id,
+        "user": member.user,
+        "at": envelope.header.at,
+    });
+    ClientEvent::new(name, fields).by(&member.user.id)
+}
+
+/// Somebody's presence is another.
+pub fn presence_changed(presence: &Presence) -> ClientEvent {
+    let event = ClientEvent::new(EventName::PresenceChanged, presence.view()).by(&presence.user);
+    ClientEvent { news: Some(News::of(presence)), ..event }
 }
 
 /// The socket is connected: as whom, as which session, in which dialect, and how often it is pinged.

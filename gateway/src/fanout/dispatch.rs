@@ -12,7 +12,7 @@ use parlance_chassis::lifecycle::CancellationToken;
 use parlance_domain::{
     entry::Envelope,
     event::Event,
-    id::ConversationId,
+    id::{ConversationId, UserId},
     rejection::Rejection,
     version::{Heads, Version},
 };
@@ -24,6 +24,7 @@ use super::{
     crowd::{self, Chunk},
     encoded::Encoded,
     handed::{self, Handed},
+    listing::{self, MemberList},
     order::{Arrival, Repair},
     resume::{self, Missed},
     room::{Phase, Room},
@@ -38,19 +39,62 @@ const BATCH: usize = 64;
 
 /// What a worker is asked to do.
 pub(super) enum Task {
-    Published { conversation: ConversationId, payload: String },
-    Join { conversation: ConversationId, join: Join },
-    Leave { conversation: ConversationId, socket: u64, then: Box<dyn FnOnce(Result<(), Rejection>) + Send> },
-    Seen { conversation: ConversationId, reply: oneshot::Sender<Heads> },
-    Subscribed { conversation: ConversationId, outcome: Result<State, Rejection> },
-    Empty { conversation: ConversationId, generation: u64 },
-    Unsubscribed { conversation: ConversationId },
-    Repaired { conversation: ConversationId, ticket: u64, found: Repair },
-    Resubscribe { partition: Option<Partition> },
+    Published {
+        conversation: ConversationId,
+        payload: String,
+    },
+    Join {
+        conversation: ConversationId,
+        join: Join,
+    },
+    Leave {
+        conversation: ConversationId,
+        socket: u64,
+        then: Box<dyn FnOnce(Result<(), Rejection>) + Send>,
+    },
+    Seen {
+        conversation: ConversationId,
+        reply: oneshot::Sender<Heads>,
+    },
+    Subscribed {
+        conversation: ConversationId,
+        outcome: Result<State, Rejection>,
+    },
+    Empty {
+        conversation: ConversationId,
+        generation: u64,
+    },
+    Unsubscribed {
+        conversation: ConversationId,
+    },
+    Repaired {
+        conversation: ConversationId,
+        ticket: u64,
+        found: Repair,
+    },
+    Resubscribe {
+        partition: Option<Partition>,
+    },
     Compare,
-    Compared { conversation: ConversationId, newest: Version },
-    Rechecked { conversation: ConversationId, found: Recheck },
-    Missed { conversation: ConversationId, ticket: u64, missed: Option<Missed> },
+    /// `newest` is `None` when Redis knows the conversation no longer.
+    Compared {
+        conversation: ConversationId,
+        newest: Option<Version>,
+    },
+    Rechecked {
+        conversation: ConversationId,
+        found: Recheck,
+    },
+    Missed {
+        conversation: ConversationId,
+        ticket: u64,
+        missed: Option<Missed>,
+    },
+    /// Some of those who are there, and how many there are; `None` when that could not be read.
+    Listed {
+        conversation: ConversationId,
+        found: Option<(Vec<UserId>, u64)>,
+    },
 }
 
 /// One worker. Ends when `hard` is cancelled.
@@ -109,6 +153,7 @@ impl Worker {
             Task::Compared { conversation, newest } => self.compared(&conversation, newest),
             Task::Rechecked { conversation, found } => self.rechecked(&conversation, &found),
             Task::Missed { conversation, ticket, missed } => self.missed(&conversation, ticket, missed),
+            Task::Listed { conversation, found } => self.listed(&conversation, found),
         }
     }
 
@@ -134,8 +179,9 @@ impl Worker {
             Phase::Live(order) => order,
         };
         if !envelope.header.kind.is_durable() {
-            if let Event::Receipts(cursors) = &mut envelope.event {
-                *cursors = room.forward(cursors);
+            match &mut envelope.event {
+                Event::Receipts(cursors) => *cursors = room.forward(cursors),
+                event => room.hear(event),
             }
             self.hand_on(&envelope);
             return;
@@ -165,10 +211,23 @@ impl Worker {
 
     /// Lets everybody in who waits, those who have a place after what they have missed.
     fn admit(&mut self, conversation: &ConversationId) {
+        self.admit_with(conversation, None);
+    }
+
+    /// The same when it is known who is there.
+    fn admit_with(&mut self, conversation: &ConversationId, list: Option<&MemberList>) {
         let Some(room) = self.rooms.get_mut(conversation) else {
             return;
         };
-        for reading in room.admit() {
+        let to_read = room.admit(list);
+        if to_read.members {
+            let conversation = conversation.clone();
+            self.beside("members", move |shared| async move {
+                let found = listing::read(&shared, &conversation).await;
+                Task::Listed { conversation, found }
+            });
+        }
+        for reading in to_read.missed {
             let conversation = conversation.clone();
             self.beside("resume", move |shared| async move {
                 let missed = resume::read(&shared, &conversation, &reading).await;
@@ -184,8 +243,21 @@ impl Worker {
         match room.missed(ticket, missed) {
             None => self.resume(conversation, ticket),
             // The room is behind what was read: it looks itself, and then lets him in.
-            Some(reached) => self.compared(conversation, reached),
+            Some(reached) => self.compared(conversation, Some(reached)),
         }
+    }
+
+    /// Lets those in who waited to be told who is there.
+    fn listed(&mut self, conversation: &ConversationId, found: Option<(Vec<UserId>, u64)>) {
+        let Some(room) = self.rooms.get_mut(conversation) else {
+            return;
+        };
+        let list = room.listed(found);
+        // While a gap is open they wait for its end, and then for another list.
+        if matches!(&room.phase, Phase::Live(order) if !order.is_parked()) {
+            self.admit_with(conversation, list.as_ref());
+        }
+        self.linger_if_empty(conversation);
     }
 
     /// Lets those in whose reading was ahead of the room, which has looked itself since.
@@ -290,7 +362,10 @@ impl Worker {
         };
         let out = room.put_out(goes);
         // Noted at once, so that nobody is told of the event by his own channel as well.
-        out.iter().for_each(|member| member.socket.put_out(conversation, event));
+        for member in &out {
+            member.socket.put_out(conversation, event);
+            self.shared.typing.put_out(&member.user, conversation);
+        }
         let event = view::conversation_left(conversation, reason);
         if room.is_crowd() {
             // Behind what the lanes still hold for them.

@@ -7,7 +7,7 @@ use parlance_domain::entry::Envelope;
 use super::Member;
 use crate::{
     dialect::{
-        Audience, Dialects, Frame,
+        Audience, ClientEvent, Dialects, Frame,
         view::{self, Told},
     },
     socket::packet::SharedFrame,
@@ -36,22 +36,32 @@ impl Encoded {
     /// Hands the event to a socket; how many frames that took.
     pub(crate) fn deliver(&self, member: &Member) -> u64 {
         let is_origin = match &self.event {
-            Told::Event(event) => event.origin.as_ref() == Some(&member.session),
+            Told::Event(event) => event.origin.is(&member.session, &member.user),
             Told::Custom(_) => false,
         };
+        let is_wanted = |shared: &&SharedFrame| match shared.frame.audience {
+            Audience::Everyone => true,
+            Audience::Others => !is_origin,
+            Audience::Sender => is_origin,
+        };
+        let mut wanted = self.frames(member).iter().filter(is_wanted).peekable();
+        if wanted.peek().is_none() || !self.is_news_for(member) {
+            return 0;
+        }
         let mut delivered = 0;
-        for shared in self.frames(member) {
-            let wanted = match shared.frame.audience {
-                Audience::Everyone => true,
-                Audience::Others => !is_origin,
-                Audience::Sender => is_origin,
-            };
-            if wanted {
-                member.socket.emit_shared(shared);
-                delivered += 1;
-            }
+        for shared in wanted {
+            member.socket.emit_shared(shared);
+            delivered += 1;
         }
         delivered
+    }
+
+    /// Notes that a socket is told of it; false for what it knows already.
+    fn is_news_for(&self, member: &Member) -> bool {
+        match &self.event {
+            Told::Event(ClientEvent { news: Some(news), .. }) => member.socket.hears(*news),
+            _ => true,
+        }
     }
 
     fn frames(&self, member: &Member) -> &[SharedFrame] {

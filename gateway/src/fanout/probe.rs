@@ -36,6 +36,7 @@ pub(super) struct Pulse {
     beats: Box<[AtomicU64]>,
     compare: AtomicBool,
     resubscribe: AtomicBool,
+    users: AtomicBool,
     wake: tokio::sync::Notify,
 }
 
@@ -46,6 +47,7 @@ impl Pulse {
             compare: AtomicBool::new(false),
             // Nothing is subscribed at the start: the probes' own channels are.
             resubscribe: AtomicBool::new(true),
+            users: AtomicBool::new(false),
             wake: tokio::sync::Notify::new(),
         })
     }
@@ -61,6 +63,12 @@ impl Pulse {
     pub(super) fn request_compare(&self) {
         self.compare.store(true, Ordering::Release);
         self.wake.notify_one();
+    }
+
+    /// Publications for users were dropped, and a revocation may have been among them: it is read again when they are
+    /// subscribed again, which is done at the next tick.
+    pub(super) fn request_users(&self) {
+        self.users.store(true, Ordering::Release);
     }
 
     /// The connection is a new one: everything has to be subscribed.
@@ -121,6 +129,9 @@ impl Prober {
                 self.receivers.fanout.compare().await;
             }
             if tick {
+                if self.pulse.users.swap(false, Ordering::AcqRel) {
+                    self.receivers.users.resubscribe(None).await;
+                }
                 let looks =
                     partitions.iter().zip(health.iter_mut()).map(|(id, health)| self.look(*id, health));
                 join_all(looks).await;

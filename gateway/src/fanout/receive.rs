@@ -46,6 +46,7 @@ pub(super) async fn run(
                 if !users.publish(user, payload) {
                     tracing::warn!("an event for a user was dropped: too many wait to be handed on");
                     lagged.increment(1);
+                    pulse.request_users();
                 }
             }
             Incoming::PublishedToCluster { channel, partition, payload } => {
@@ -55,11 +56,19 @@ pub(super) async fn run(
                     lagged.increment(1);
                 }
             }
+            Incoming::Presence { partition, payload } => {
+                pulse.beat(partition);
+                if !users.announce(&payload) {
+                    tracing::warn!("a presence was dropped: too many wait to be handed on");
+                    lagged.increment(1);
+                }
+            }
             Incoming::Probe { partition, .. } => pulse.beat(partition),
             Incoming::Lagged(count) => {
                 tracing::warn!(count, "publications were dropped before they were dispatched");
                 lagged.increment(1);
                 pulse.request_compare();
+                pulse.request_users();
             }
             Incoming::Reconnected => {
                 tracing::info!("the subscriber connection is new: subscribing to everything");

@@ -45,8 +45,9 @@ pub(super) async fn subscribe(shared: &Shared, id: &ConversationId) -> Result<St
     state(shared, id, Heads::default()).await.map_err(unavailable)
 }
 
-/// Subscribes again after a break, however long that takes; then the newest version that Redis knows.
-pub(super) async fn resubscribe(shared: &Shared, id: &ConversationId) -> Version {
+/// Subscribes again after a break, however long that takes; then the newest version that Redis knows, `None` when it does
+/// not know the conversation any more.
+pub(super) async fn resubscribe(shared: &Shared, id: &ConversationId) -> Option<Version> {
     let mut backoff = backoff();
     loop {
         let outcome = match shared.subscriber.subscribe(id).await {
@@ -56,7 +57,7 @@ pub(super) async fn resubscribe(shared: &Shared, id: &ConversationId) -> Version
         match outcome {
             Ok(state) => {
                 tracing::debug!(conversation = %id, "subscribed again");
-                return state.map(|state| state.heads.version).unwrap_or_default();
+                return state.map(|state| state.heads.version);
             }
             Err(error) => tracing::debug!(%error, conversation = %id, "failed to subscribe again"),
         }

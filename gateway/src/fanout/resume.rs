@@ -163,11 +163,11 @@ impl Resuming {
     /// Answers it, and those that share what became of it: they have everything only if they did not miss more.
     pub(super) fn confirm(self, heads: Heads, recovered: bool) {
         let told_from = self.join.since.map(|place| place.version);
-        (self.join.confirm)(Ok(Joined { heads, recovered }));
+        (self.join.confirm)(Ok(Joined { heads, recovered, members: None }));
         for other in self.others {
             let since = other.since.map(|place| place.version);
             let recovered = recovered && since.is_some() && since >= told_from;
-            (other.confirm)(Ok(Joined { heads, recovered }));
+            (other.confirm)(Ok(Joined { heads, recovered, members: None }));
         }
     }
 

@@ -9,6 +9,7 @@ use std::{
 use parlance_broker::append::Acl;
 use parlance_domain::{
     entry::Envelope,
+    event::Event,
     id::UserId,
     receipt::Cursor,
     rejection::{Code, Rejection},
@@ -17,8 +18,9 @@ use parlance_domain::{
 
 use super::{
     Join, JoinRefusal, Joined, Member,
+    attendance::RoomAttendance,
     crowd::{CROWD, Crowd},
-    here::RoomAttendance,
+    listing::{Listing, MemberList},
     order::Order,
     resume::{Missed, Reading, Resuming},
 };
@@ -49,6 +51,15 @@ impl Phase {
     }
 }
 
+/// What must be read before everybody can be let in who waits.
+#[derive(Default)]
+pub(super) struct ToRead {
+    /// What was missed.
+    pub(super) missed: Vec<Reading>,
+    /// Who is there.
+    pub(super) members: bool,
+}
+
 /// A conversation on this gateway.
 pub(super) struct Room {
     pub(super) phase: Phase,
@@ -58,6 +69,8 @@ pub(super) struct Room {
     /// There once were so many that they are served by lanes.
     crowd: Option<Crowd>,
     pub(super) waiting: Vec<Join>,
+    /// Those who wait to be told who else is there.
+    listing: Option<Listing>,
     /// Sockets that first get what they have missed.
     resuming: Vec<Resuming>,
     /// How many sockets have resumed.
@@ -81,6 +94,7 @@ impl Room {
             attendance,
             crowd: None,
             waiting: Vec::new(),
+            listing: None,
             resuming: Vec::new(),
             resumed: 0,
             announced: HashMap::new(),
@@ -92,15 +106,17 @@ impl Room {
 
     /// Whether nobody is in it or wants to be.
     pub(super) fn is_empty(&self) -> bool {
-        self.members.is_empty() && self.waiting.is_empty() && self.resuming.is_empty()
+        let is_listed_for = self.listing.as_ref().is_some_and(|listing| !listing.waiting.is_empty());
+        self.members.is_empty() && self.waiting.is_empty() && self.resuming.is_empty() && !is_listed_for
     }
 
     /// Lets everybody in who waits, at the position that the room has reached. One who was authorised before the
-    /// membership last changed has to be authorised again. Answers what must be read for those who have missed something.
-    pub(super) fn admit(&mut self) -> Vec<Reading> {
-        let Phase::Live(order) = &self.phase else { return Vec::new() };
+    /// membership last changed has to be authorised again. Whoever is to be told who is there waits once more, unless that
+    /// is known: it is `list`. Answers what must be read.
+    pub(super) fn admit(&mut self, list: Option<&MemberList>) -> ToRead {
+        let Phase::Live(order) = &self.phase else { return ToRead::default() };
         let heads = order.heads();
-        let mut to_read = Vec::new();
+        let mut to_read = ToRead::default();
         for join in mem::take(&mut self.waiting) {
             let socket = join.member.socket.key;
             // One that ended before its join came here was taken out before, too; nobody would take it out again.
@@ -109,6 +125,7 @@ impl Room {
             } else if self.is_outdated(&join) {
                 if join.since.is_some() {
                     self.take_out(socket);
+                    self.attendance.leave(&join.member);
                 }
                 (join.confirm)(Err(JoinRefusal::Outdated));
             } else if let Some(resuming) = self.resuming.iter_mut().find(|resuming| resuming.is_of(socket)) {
@@ -117,7 +134,7 @@ impl Room {
                 match &join.since {
                     Some(place) if place.version != heads.version => {
                         self.resumed += 1;
-                        to_read.push(Reading {
+                        to_read.missed.push(Reading {
                             ticket: self.resumed,
                             place: place.clone(),
                             room: heads.version,
@@ -126,16 +143,41 @@ impl Room {
                         self.take_out(socket);
                         self.resuming.push(Resuming::new(join, self.resumed));
                     }
+                    None if join.lists_members && list.is_none() => {
+                        to_read.members |= self.listing.is_none();
+                        self.listing.get_or_insert_default().waiting.push(join);
+                    }
                     since => {
                         let recovered = since.is_some();
+                        let members = list.filter(|_| join.lists_members).cloned();
                         self.enter(join.member);
-                        (join.confirm)(Ok(Joined { heads, recovered }));
+                        (join.confirm)(Ok(Joined { heads, recovered, members }));
                     }
                 }
             }
         }
         self.members_changed();
         to_read
+    }
+
+    /// Takes what was read of who is there, and lets those wait again who waited for it. The list as it is now; of those
+    /// whom this gateway knows when nothing could be read.
+    pub(super) fn listed(&mut self, found: Option<(Vec<UserId>, u64)>) -> Option<MemberList> {
+        let mut listing = self.listing.take()?;
+        self.waiting.append(&mut listing.waiting);
+        let found = found.unwrap_or_else(|| {
+            let users: HashSet<&UserId> = self.members.values().map(|member| &member.user).collect();
+            let count = users.len() as u64;
+            (users.into_iter().cloned().collect(), count)
+        });
+        Some(listing.finish(found))
+    }
+
+    /// Notes what may make a list another one that is being read.
+    pub(super) fn hear(&mut self, event: &Event) {
+        if let Some(listing) = &mut self.listing {
+            listing.hear(event);
+        }
     }
 
     /// Keeps a durable event for those who are not members yet.
@@ -164,6 +206,7 @@ impl Room {
         let place = self.resuming.iter().position(|resuming| resuming.ticket == ticket)?;
         let mut resuming = self.resuming.swap_remove(place);
         if self.is_outdated(&resuming.join) {
+            self.attendance.leave(&resuming.join.member);
             resuming.refuse(|| JoinRefusal::Outdated);
             return None;
         }
@@ -179,6 +222,7 @@ impl Room {
     /// Lets one in who has been handed what he missed.
     pub(super) fn let_in(&mut self, resuming: Resuming, recovered: bool) {
         let Phase::Live(order) = &self.phase else {
+            self.attendance.leave(&resuming.join.member);
             return resuming.refuse(|| Rejection::from(Code::Unavailable).into());
         };
         let heads = order.heads();
@@ -197,11 +241,11 @@ impl Room {
         self.members.entry(member.socket.key).or_insert(member);
     }
 
-    fn take_out(&mut self, socket: u64) {
-        if let Some(member) = self.members.remove(&socket) {
-            member.present.store(false, Ordering::Relaxed);
-            self.attendance.leave(&member);
-        }
+    /// Hands nothing more to a socket. Whoever comes back in a moment is still noted to be there.
+    fn take_out(&mut self, socket: u64) -> Option<Member> {
+        let member = self.members.remove(&socket)?;
+        member.present.store(false, Ordering::Relaxed);
+        Some(member)
     }
 
     fn members_changed(&mut self) {
@@ -220,7 +264,8 @@ impl Room {
 
     /// Whose sockets are in it or on their way.
     pub(super) fn users(&self) -> HashSet<UserId> {
-        let waiting = self.waiting.iter().map(|join| &join.member);
+        let listing = self.listing.iter().flat_map(|listing| &listing.waiting);
+        let waiting = self.waiting.iter().chain(listing).map(|join| &join.member);
         let resuming = self.resuming.iter().map(|resuming| &resuming.join.member);
         self.members.values().chain(waiting).chain(resuming).map(|member| member.user.clone()).collect()
     }
@@ -267,13 +312,19 @@ impl Room {
     /// Takes a socket out. A join of it that still waits is told so.
     pub(super) fn remove(&mut self, socket: u64) {
         let left = || Rejection::with(Code::Conflict, "the conversation was left meanwhile");
-        for join in self.waiting.extract_if(.., |join| join.member.socket.key == socket) {
-            (join.confirm)(Err(left().into()));
+        let listing = self.listing.iter_mut().map(|listing| &mut listing.waiting);
+        for waiting in [&mut self.waiting].into_iter().chain(listing) {
+            for join in waiting.extract_if(.., |join| join.member.socket.key == socket) {
+                (join.confirm)(Err(left().into()));
+            }
         }
         for resuming in self.resuming.extract_if(.., |resuming| resuming.is_of(socket)) {
+            self.attendance.leave(&resuming.join.member);
             resuming.refuse(|| left().into());
         }
-        self.take_out(socket);
+        if let Some(member) = self.take_out(socket) {
+            self.attendance.leave(&member);
+        }
         self.members_changed();
     }
 }

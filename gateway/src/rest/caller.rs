@@ -12,15 +12,15 @@ use parlance_domain::{
     user::Profile,
 };
 
-use super::problem::Problem;
+use super::{limit::counted, problem::Problem};
 use crate::{
     app::App,
-    auth::{Auth, ServiceKeys, bearer},
+    auth::{Identity, ServiceKeys, bearer},
     command::Actor,
 };
 
 const ACT_AS: HeaderName = HeaderName::from_static("x-act-as");
-const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+pub(super) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// Who makes a request.
 #[derive(Debug, PartialEq, Eq)]
@@ -28,14 +28,23 @@ pub(super) enum Caller {
     /// A backend, and the user for whom it acts.
     Backend(Option<UserId>),
     /// A user.
-    User(Profile),
+    User(Identity),
+}
+
+/// What a request shows of who makes it.
+#[derive(Debug, PartialEq, Eq)]
+enum Shown<'a> {
+    /// A service key, and the user for whom it acts.
+    Key(Option<UserId>),
+    /// What must be a user's token.
+    Token(&'a str),
 }
 
 impl Caller {
     /// The actor of a command. A backend's user is known by what backends and tokens said of him before.
     pub(super) async fn actor(self, app: &App) -> Result<Actor, Rejection> {
         match self {
-            Caller::User(profile) => Ok(Actor::user(profile)),
+            Caller::User(identity) => Ok(Actor::user(identity)),
             Caller::Backend(None) => Ok(Actor::service(None)),
             Caller::Backend(Some(user)) => Ok(Actor::service(Some(app.profile_of(user).await?))),
         }
@@ -49,46 +58,71 @@ impl Caller {
         }
     }
 
+    /// The user himself, or a backend that acts for him or for none, as that user.
+    ///
+    /// # Errors
+    /// `forbidden` for anybody else.
+    pub(super) fn owner(self, user: UserId) -> Result<Actor, Rejection> {
+        match self {
+            Caller::User(identity) if identity.user.id == user => Ok(Actor::user(identity)),
+            // Who he is to others does not matter to what is his own.
+            Caller::Backend(acting) if acting.as_ref().is_none_or(|acting| *acting == user) => {
+                Ok(Actor::service(Some(Profile::unknown(user))))
+            }
+            Caller::User(_) | Caller::Backend(_) => {
+                Err(Rejection::with(Code::Forbidden, "this belongs to another user"))
+            }
+        }
+    }
+
+    async fn of(headers: &HeaderMap, app: &App) -> Result<Self, Rejection> {
+        let token = match Shown::read(headers, app.service_keys())? {
+            Shown::Key(user) => return Ok(Caller::Backend(user)),
+            Shown::Token(token) => token,
+        };
+        let identity = app.identify(token).await?;
+        if headers.contains_key(&ACT_AS) {
+            return Err(Rejection::with(Code::Forbidden, "only a service key acts for others"));
+        }
+        Ok(Caller::User(identity))
+    }
+
     /// What tells this caller from every other one, as parts of a hash: a backend's key, a user's id, and for whom.
     pub(super) fn identity<'a>(&'a self, headers: &'a HeaderMap) -> [&'a str; 3] {
         match self {
-            Caller::User(profile) => ["user", profile.id.as_str(), ""],
+            Caller::User(identity) => ["user", identity.user.id.as_str(), ""],
             Caller::Backend(user) => {
                 let key = shown(headers).map_or("", |(key, _)| key);
                 ["key", key, user.as_ref().map_or("", UserId::as_str)]
             }
         }
     }
+}
 
-    fn read(headers: &HeaderMap, keys: &ServiceKeys, verify: impl Verify) -> Result<Self, Rejection> {
+impl<'a> Shown<'a> {
+    /// # Errors
+    /// `token_invalid` when it should be a service key and is none; see [`shown`].
+    fn read(headers: &'a HeaderMap, keys: &ServiceKeys) -> Result<Self, Rejection> {
         let (shown, is_key) = shown(headers)?;
         let act_as = single(headers, &ACT_AS)?;
         if keys.check(shown) {
             let user =
                 act_as.map(|id| UserId::new(id).map_err(|problem| Rejection::invalid("X-Act-As", problem)));
-            return Ok(Caller::Backend(user.transpose()?));
+            return Ok(Self::Key(user.transpose()?));
         }
         if is_key {
             return Err(Rejection::with(Code::TokenInvalid, "X-Api-Key is no service key"));
         }
-        let profile = verify(shown)?;
-        if act_as.is_some() {
-            return Err(Rejection::with(Code::Forbidden, "only a service key acts for others"));
-        }
-        Ok(Caller::User(profile))
+        Ok(Self::Token(shown))
     }
 }
-
-trait Verify: FnOnce(&str) -> Result<Profile, Rejection> {}
-impl<F: FnOnce(&str) -> Result<Profile, Rejection>> Verify for F {}
 
 impl FromRequestParts<App> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let auth: &Auth = app.auth();
-        let verify = |token: &str| Ok(auth.verify(token, app.clock())?.user);
-        Ok(Self::read(&parts.headers, app.service_keys(), verify)?)
+        let caller = Self::of(&parts.headers, app).await;
+        counted(app, parts, caller)
     }
 }
 
@@ -136,37 +170,42 @@ mod tests {
         UserId::new(id).unwrap()
     }
 
-    fn called(headers: &[(HeaderName, &str)]) -> Result<Caller, Code> {
+    fn called(headers: &[(HeaderName, &str)]) -> Result<Option<UserId>, Code> {
+        let map = map(headers);
+        match Shown::read(&map, &ServiceKeys::new(&[Secret::new(KEY)])) {
+            Ok(Shown::Key(user)) => Ok(user),
+            Ok(Shown::Token(token)) => panic!("{token} is taken for a token"),
+            Err(rejection) => Err(rejection.code),
+        }
+    }
+
+    fn map(headers: &[(HeaderName, &str)]) -> HeaderMap {
         let value = |value: &str| HeaderValue::from_bytes(value.as_bytes()).unwrap();
         let mut map = HeaderMap::new();
         for (name, text) in headers {
             map.append(name, value(text));
         }
-        let verify = |token: &str| match token {
-            "token" => Ok(Profile::unknown(user("ann"))),
-            _ => Err(Code::TokenInvalid.into()),
-        };
-        Caller::read(&map, &ServiceKeys::new(&[Secret::new(KEY)]), verify).map_err(|rejection| rejection.code)
+        map
+    }
+
+    /// What is taken for a token.
+    fn token(headers: &[(HeaderName, &str)]) -> Result<String, Code> {
+        let map = map(headers);
+        match Shown::read(&map, &ServiceKeys::new(&[Secret::new(KEY)])) {
+            Ok(Shown::Key(_)) => panic!("it is a service key"),
+            Ok(Shown::Token(token)) => Ok(token.to_owned()),
+            Err(rejection) => Err(rejection.code),
+        }
     }
 
     #[test]
     fn a_service_key_acts_for_a_user_or_for_none() {
         let authorization = (header::AUTHORIZATION, &*format!("Bearer {KEY}"));
-        assert_eq!(called(std::slice::from_ref(&authorization)), Ok(Caller::Backend(None)));
+        assert_eq!(called(std::slice::from_ref(&authorization)), Ok(None));
         let acting = called(&[authorization.clone(), (ACT_AS, "müller")]);
-        assert_eq!(acting, Ok(Caller::Backend(Some(user("müller")))));
+        assert_eq!(acting, Ok(Some(user("müller"))));
         assert_eq!(called(&[authorization.clone(), (ACT_AS, "")]), Err(Code::InvalidPayload));
         assert_eq!(called(&[authorization, (ACT_AS, "a"), (ACT_AS, "b")]), Err(Code::InvalidPayload));
-    }
-
-    #[test]
-    fn a_token_acts_for_its_user_alone() {
-        let authorization = (header::AUTHORIZATION, "bearer token");
-        assert_eq!(
-            called(std::slice::from_ref(&authorization)),
-            Ok(Caller::User(Profile::unknown(user("ann"))))
-        );
-        assert_eq!(called(&[authorization, (ACT_AS, "bob")]), Err(Code::Forbidden));
     }
 
     #[test]
@@ -175,16 +214,16 @@ mod tests {
         for wrong in ["", "Bearer", "Bearer ", "Basic dG9rZW4=", KEY] {
             assert_eq!(called(&[(header::AUTHORIZATION, wrong)]), Err(Code::TokenMissing), "{wrong:?}");
         }
-        assert_eq!(called(&[(header::AUTHORIZATION, "Bearer other")]), Err(Code::TokenInvalid));
+        assert_eq!(token(&[(header::AUTHORIZATION, "bearer token")]).as_deref(), Ok("token"));
     }
 
     #[test]
     fn a_service_key_can_stand_in_a_header_of_its_own_and_a_token_cannot() {
         let key = (API_KEY, KEY);
-        assert_eq!(called(std::slice::from_ref(&key)), Ok(Caller::Backend(None)));
-        assert_eq!(called(&[key.clone(), (ACT_AS, "ann")]), Ok(Caller::Backend(Some(user("ann")))));
+        assert_eq!(called(std::slice::from_ref(&key)), Ok(None));
+        assert_eq!(called(&[key.clone(), (ACT_AS, "ann")]), Ok(Some(user("ann"))));
         let same = (header::AUTHORIZATION, &*format!("Bearer {KEY}"));
-        assert_eq!(called(&[key.clone(), same]), Ok(Caller::Backend(None)));
+        assert_eq!(called(&[key.clone(), same]), Ok(None));
         assert_eq!(called(&[key.clone(), (header::AUTHORIZATION, "Bearer token")]), Err(Code::TokenInvalid));
         assert_eq!(called(&[key.clone(), key]), Err(Code::InvalidPayload));
         assert_eq!(called(&[(API_KEY, "token")]), Err(Code::TokenInvalid));
@@ -194,9 +233,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_a_users_own_is_for_him_and_for_backends() {
+        let asks = |caller: Caller| caller.owner(user("ann")).map(|actor| actor.profile.unwrap().id);
+        assert_eq!(asks(Caller::User(Identity::claimed(user("ann")))), Ok(user("ann")));
+        assert_eq!(asks(Caller::Backend(None)), Ok(user("ann")));
+        assert_eq!(asks(Caller::Backend(Some(user("ann")))), Ok(user("ann")));
+        for other in [Caller::User(Identity::claimed(user("bob"))), Caller::Backend(Some(user("bob")))] {
+            assert_eq!(asks(other).unwrap_err().code, Code::Forbidden);
+        }
+    }
+
+    #[test]
     fn only_backends_administer() {
         assert!(Caller::Backend(None).administrator().is_ok_and(|actor| actor.service));
-        let refused = Caller::User(Profile::unknown(user("ann"))).administrator().unwrap_err();
+        let refused = Caller::User(Identity::claimed(user("ann"))).administrator().unwrap_err();
         assert_eq!(refused.code, Code::Forbidden);
     }
 }

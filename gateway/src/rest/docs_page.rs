@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use axum::{
     Router,
     extract::Path,
-    http::{HeaderName, StatusCode, header},
+    http::{StatusCode, header},
     response::{IntoResponse, Redirect, Response},
     routing::get,
 };
@@ -39,9 +39,6 @@ fn file(name: &str) -> Response {
             let headers = [
                 (header::CONTENT_TYPE, file.content_type),
                 (header::CONTENT_SECURITY_POLICY, POLICY.to_owned()),
-                (header::X_CONTENT_TYPE_OPTIONS, String::from("nosniff")),
-                (header::REFERRER_POLICY, String::from("no-referrer")),
-                (CROSS_ORIGIN, String::from("same-origin")),
             ];
             (StatusCode::OK, headers, file.bytes.into_owned()).into_response()
         }
@@ -52,5 +49,3 @@ fn file(name: &str) -> Response {
         }
     }
 }
-
-const CROSS_ORIGIN: HeaderName = HeaderName::from_static("cross-origin-resource-policy");

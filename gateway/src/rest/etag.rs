@@ -16,6 +16,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::problem::Problem;
+use crate::web::plain_tag;
 
 /// How much of the hash stands in a tag, in bytes.
 const TAG_BYTES: usize = 16;
@@ -28,6 +29,8 @@ impl IntoResponse for Tagged {
     fn into_response(self) -> Response {
         let tag = HeaderValue::try_from(of(&self.0)).ok();
         let mut response = Json(self.0).into_response();
+        // Who keeps it asks whether it still holds.
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
         if let Some(tag) = tag {
             response.headers_mut().insert(header::ETAG, tag);
         }
@@ -62,26 +65,42 @@ pub(super) async fn not_modified(request: Request, next: Next) -> Response {
     }
     let headers = request.headers().clone();
     let response = next.run(request).await;
-    let tag = response.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
-    match tag {
-        Some(tag) if response.status() == StatusCode::OK && names(&headers, header::IF_NONE_MATCH, tag) => {
-            (StatusCode::NOT_MODIFIED, [(header::ETAG, tag.to_owned())]).into_response()
-        }
-        _ => response,
+    if response.status() != StatusCode::OK {
+        return response;
     }
+    let tag = response.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
+    let Some(known) = tag.and_then(|tag| named(&headers, header::IF_NONE_MATCH, tag)) else {
+        return response;
+    };
+    // What the whole answer would say about being stored (RFC 9110, 15.4.5).
+    let caching = response.headers().get(header::CACHE_CONTROL).cloned();
+    let mut unchanged = StatusCode::NOT_MODIFIED.into_response();
+    let headers = unchanged.headers_mut();
+    headers.extend(HeaderValue::try_from(known).ok().map(|tag| (header::ETAG, tag)));
+    headers.extend(caching.map(|caching| (header::CACHE_CONTROL, caching)));
+    headers.insert(header::VARY, HeaderValue::from(header::ACCEPT_ENCODING));
+    unchanged
 }
 
-/// Whether one of the tags that a header lists is this one. A weak one names what is equal enough for reading; nothing
-/// here is changed by a weak one, because no tag that was given out is weak.
 fn names(headers: &HeaderMap, header: HeaderName, tag: &str) -> bool {
+    named(headers, header, tag).is_some()
+}
+
+/// The first of the tags that a header lists that is this one, as it was given out: with the coding of a compressed answer.
+/// A weak one names what is equal enough for reading; nothing here is changed by a weak one, because no tag that was given
+/// out is weak.
+fn named<'a>(headers: &'a HeaderMap, header: HeaderName, tag: &'a str) -> Option<&'a str> {
     let weak = header == header::IF_NONE_MATCH;
-    let listed = |value: &HeaderValue| {
-        // No tag that was given out has a comma.
-        let listed = value.to_str().unwrap_or_default().split(',').map(str::trim);
-        let plain = |one: &str| if weak { one.strip_prefix("W/").unwrap_or(one) == tag } else { one == tag };
-        listed.into_iter().any(|one| one == "*" || plain(one))
-    };
-    headers.get_all(header).iter().any(listed)
+    // No tag that was given out has a comma.
+    let values = headers.get_all(header).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim).find_map(|one| {
+        let strong = if weak { one.strip_prefix("W/").unwrap_or(one) } else { one };
+        let is_this = strong == tag || plain_tag(strong).is_some_and(|plain| plain == tag);
+        match one {
+            "*" => Some(tag),
+            _ => is_this.then_some(strong),
+        }
+    })
 }
 
 #[cfg(test)]

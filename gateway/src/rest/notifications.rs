@@ -3,18 +3,13 @@
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
 use parlance_domain::{
     command::{Command, CommandName},
-    id::UserId,
-    rejection::{Code, Rejection},
-    user::Profile,
+    rejection::Code,
 };
 use serde_json::Value;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{body::Body, caller::Caller, path::UserPath, problem::Problem, query::Query, schema};
-use crate::{
-    app::App,
-    command::{self, Actor},
-};
+use crate::{app::App, command};
 
 const NOTIFY_FIELDS: &[(&str, &str)] = &[("type", "type"), ("text", "text"), ("data", "data")];
 const READ_FIELDS: &[(&str, &str)] = &[("notificationIds", "notifications")];
@@ -69,7 +64,7 @@ pub(super) async fn list(
     query: Query,
 ) -> Result<impl IntoResponse, Problem> {
     let list = Command::parse(CommandName::NotificationList, query.fields()?)?;
-    let actor = owner(caller, user)?;
+    let actor = caller.owner(user)?;
     Ok(Json(command::call(&app, &actor, list).await?))
 }
 
@@ -92,37 +87,6 @@ pub(super) async fn read(
     body: Body,
 ) -> Result<impl IntoResponse, Problem> {
     let read = Command::parse(CommandName::NotificationRead, body.fields(READ_FIELDS)?)?;
-    let actor = owner(caller, user)?;
+    let actor = caller.owner(user)?;
     Ok(Json(command::call(&app, &actor, read).await?))
-}
-
-/// The user whose notifications these are: only he, or a backend that acts for him or for none, gets at them.
-fn owner(caller: Caller, user: UserId) -> Result<Actor, Rejection> {
-    match caller {
-        Caller::User(profile) if profile.id == user => Ok(Actor::user(profile)),
-        // Who he is to others does not matter here.
-        Caller::Backend(acting) if acting.as_ref().is_none_or(|acting| *acting == user) => {
-            Ok(Actor::service(Some(Profile::unknown(user))))
-        }
-        Caller::User(_) | Caller::Backend(_) => {
-            Err(Rejection::with(Code::Forbidden, "these are the notifications of somebody else"))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn notifications_are_for_their_user_and_for_backends() {
-        let user = |id: &str| UserId::new(id).unwrap();
-        let asks = |caller| owner(caller, user("ann")).map(|actor| actor.profile.unwrap().id);
-        assert_eq!(asks(Caller::User(Profile::unknown(user("ann")))), Ok(user("ann")));
-        assert_eq!(asks(Caller::Backend(None)), Ok(user("ann")));
-        assert_eq!(asks(Caller::Backend(Some(user("ann")))), Ok(user("ann")));
-        for other in [Caller::User(Profile::unknown(user("bob"))), Caller::Backend(Some(user("bob")))] {
-            assert_eq!(asks(other).unwrap_err().code, Code::Forbidden);
-        }
-    }
 }

@@ -41,6 +41,12 @@ impl Problem {
         "the body is of the wrong type",
         "send JSON, with Content-Type: application/json",
     );
+    pub(super) const ENCODED: Self = Self::http(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        "unsupported_encoding",
+        "the body is compressed",
+        "send the body as it is, without Content-Encoding",
+    );
     pub(super) const TOO_LARGE: Self = Self::http(
         StatusCode::PAYLOAD_TOO_LARGE,
         "payload_too_large",
@@ -120,7 +126,9 @@ impl From<Code> for Problem {
 
 fn status(code: Code) -> StatusCode {
     match code {
-        Code::TokenMissing | Code::TokenInvalid | Code::TokenExpired => StatusCode::UNAUTHORIZED,
+        Code::TokenMissing | Code::TokenInvalid | Code::TokenExpired | Code::TokenRevoked => {
+            StatusCode::UNAUTHORIZED
+        }
         Code::Forbidden | Code::NotAParticipant => StatusCode::FORBIDDEN,
         Code::NotFound | Code::UnknownEvent => StatusCode::NOT_FOUND,
         Code::Conflict | Code::LimitReached => StatusCode::CONFLICT,

@@ -19,7 +19,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 
 /// Say whether the user is writing
 ///
-/// Those who are in the conversation now are told; nothing is stored.
+/// Those who are in the conversation now are told; nothing is stored. It is over by itself some seconds after the last
+/// `started`.
 #[utoipa::path(
     post,
     path = "/v1/conversations/{conversation}/typing",

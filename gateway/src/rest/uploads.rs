@@ -20,7 +20,7 @@ use parlance_domain::{
 };
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{caller::Caller, problem::Problem, query::Query, schema};
+use super::{caller::Caller, limit::counted, problem::Problem, query::Query, schema};
 use crate::{app::App, command::Actor, uploads::UploadError};
 use form::{discard, receive, throw_away};
 use serve::{part, serve};
@@ -160,10 +160,10 @@ async fn found(app: &App, actor: &Actor, path: &UploadPath) -> Result<(Upload, S
     if actor.service {
         return Ok((upload, place));
     }
-    let user = &actor.profile()?.id;
-    if *user != upload.owner {
+    let asker = actor.asker()?;
+    if *asker.user != upload.owner {
         let conversation = upload.conversation.as_ref().ok_or_else(unknown)?;
-        app.membership.authorize(user, conversation).await.map_err(|rejection| match rejection.code {
+        app.membership.authorize(asker, conversation).await.map_err(|rejection| match rejection.code {
             Code::NotAParticipant => unknown(),
             _ => rejection,
         })?;
@@ -183,7 +183,8 @@ impl FromRequestParts<App> for Reader {
         let Some((_, token)) = token.filter(|_| !parts.headers.contains_key(header::AUTHORIZATION)) else {
             return Ok(Self(Caller::from_request_parts(parts, app).await?));
         };
-        Ok(Self(Caller::User(app.auth.verify(&token, &app.clock)?.user)))
+        let caller = app.identify(&token).await.map(Caller::User);
+        counted(app, parts, caller).map(Self)
     }
 }
 

@@ -1,7 +1,7 @@
 //! From a handshake to a session: which dialect, who it is, and what the socket is told first.
 
 use std::{
-    num::NonZeroU32,
+    borrow::Cow,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -9,9 +9,8 @@ use std::{
 };
 
 use futures_util::future::try_join_all;
-use governor::Quota;
 use parlance_domain::{
-    id::SessionId,
+    id::{SessionId, UserId},
     rejection::{Code, Rejection},
     user::Profile,
 };
@@ -23,12 +22,14 @@ use super::{
     cluster::{ClusterDriver, Io, SocketRef},
     receive::{Connected, TakeIn},
     session::{NewSession, Session},
-    wire::{Handshake, Wire, WireSlot},
+    wire::{Handshake, KillReason, Wire, WireSlot},
 };
 use crate::{
     app::App,
     auth::{Identity, find_token},
     dialect::{Dialect, view},
+    limits::{Place, rate_limited},
+    web::origins::Verdict,
 };
 
 /// The namespace that a client uses when its URL names none.
@@ -72,10 +73,20 @@ async fn admit(app: App, socket: SocketRef, namespace: Arc<str>, auth: Option<Va
     let Some(dialect) = select(&app, &socket, handshake) else {
         return Err(Refusal(Code::NotFound.as_str().to_owned()));
     };
-    let outcome = authenticate(&app, handshake, auth.as_ref()).await;
+    let outcome = match may_connect(&app, &wire).and_then(|()| from_page(&app, &dialect, handshake)) {
+        Ok(handshake) => authenticate(&app, &dialect, &handshake, auth.as_ref()).await,
+        Err(rejection) => Err(rejection),
+    };
+    let mut place = None;
+    let outcome = outcome.and_then(|identity| {
+        place = Some(app.limits.connect(&identity.user.id)?);
+        Ok(identity)
+    });
     log(&dialect, &wire, handshake, &outcome);
-    let Identity { user, expires_at } = outcome.map_err(|rejection| Refusal(dialect.refusal(&rejection)))?;
-    let session = new_session(&app, user, dialect, namespace, wire);
+    let identity = outcome.map_err(|rejection| Refusal(dialect.refusal(&rejection)))?;
+    let expires_at = identity.expires_at();
+    let socket_of = SocketOf { dialect, namespace, wire, place };
+    let session = new_session(&app, identity, socket_of);
     app.expiry.watch(&session, expires_at);
     socket.extensions.insert(Connected { app, session });
     socket.on_fallback(async |_: TakeIn| {});
@@ -83,20 +94,74 @@ async fn admit(app: App, socket: SocketRef, namespace: Arc<str>, auth: Option<Va
     Ok(())
 }
 
+/// A client that connects again and again within one session is as expensive as one that opens sessions. The first time is
+/// paid for.
+fn may_connect(app: &App, wire: &Wire) -> Result<(), Rejection> {
+    let before = wire.count_connect();
+    if before == 0 {
+        return Ok(());
+    }
+    app.limits.entrance().knock(wire.address()).map_err(|wait| {
+        if before >= app.config.limits.abuse_refusals {
+            wire.kill(KillReason::Abuse);
+        }
+        rate_limited(wait)
+    })
+}
+
 fn select(app: &App, socket: &SocketRef, handshake: &Handshake) -> Option<Arc<Dialect>> {
     let query = handshake.query_value("dialect");
     app.dialects.select(socket.ns(), query.as_deref(), handshake.host.as_deref(), &handshake.path)
 }
 
-async fn authenticate(app: &App, handshake: &Handshake, auth: Option<&Value>) -> Result<Identity, Rejection> {
-    let token = find_token(&app.config.auth, auth, handshake).ok_or(Code::TokenMissing)?;
-    let Identity { user: claims, expires_at } = app.auth.verify(&token, app.clock())?;
+/// The handshake as far as the page where it comes from may make it: whether the page may connect to this dialect, and its
+/// cookies only if it is listed. Browsers send cookies with a WebSocket's handshake from any page.
+fn from_page<'a>(
+    app: &App,
+    dialect: &Dialect,
+    handshake: &'a Handshake,
+) -> Result<Cow<'a, Handshake>, Rejection> {
+    let origins = dialect.origins().unwrap_or(&app.config.server.origins);
+    match origins.judge(handshake.origin.as_deref()) {
+        Verdict::Foreign => Err(Code::Forbidden.into()),
+        Verdict::Anyone => Ok(Cow::Owned(handshake.without_cookies())),
+        Verdict::Listed | Verdict::NoOrigin => Ok(Cow::Borrowed(handshake)),
+    }
+}
+
+async fn authenticate(
+    app: &App,
+    dialect: &Dialect,
+    handshake: &Handshake,
+    auth: Option<&Value>,
+) -> Result<Identity, Rejection> {
+    let Some(token) = find_token(&app.config.auth, auth, handshake) else {
+        return insecure(app, dialect, handshake, auth).await;
+    };
+    let identity = app.identify(&token).await?;
     // The claims refresh what is stored of the user, and what is stored completes them.
-    let user = app.store.upsert_user_claims(&claims).await.unwrap_or_else(|error| {
-        tracing::warn!(%error, user = %claims.id, "failed to store a user's claims");
-        claims
+    let user = app.store.upsert_user_claims(&identity.user).await.unwrap_or_else(|error| {
+        tracing::warn!(%error, user = %identity.user.id, "failed to store a user's claims");
+        identity.user.clone()
     });
-    Ok(Identity { user, expires_at })
+    Ok(Identity { user, ..identity })
+}
+
+/// Who a client without a token says it is, if its dialect is one of those where that is enough. Whoever it is, he gets no
+/// role by saying so.
+async fn insecure(
+    app: &App,
+    dialect: &Dialect,
+    handshake: &Handshake,
+    auth: Option<&Value>,
+) -> Result<Identity, Rejection> {
+    if !app.config.auth.insecure_dialects.iter().any(|name| name == dialect.name()) {
+        return Err(Code::TokenMissing.into());
+    }
+    let claimed = dialect.claimed_user(auth, |name| handshake.query_value(name)).ok_or(Code::TokenMissing)?;
+    let claimed = Identity::claimed(claimed);
+    let user = app.profile_of(claimed.user.id.clone()).await.unwrap_or_else(|_| claimed.user.clone());
+    Ok(Identity { user: Profile { role: None, ..user }, ..claimed })
 }
 
 fn log(dialect: &Dialect, wire: &Wire, handshake: &Handshake, outcome: &Result<Identity, Rejection>) {
@@ -114,25 +179,29 @@ fn log(dialect: &Dialect, wire: &Wire, handshake: &Handshake, outcome: &Result<I
     );
 }
 
-fn new_session(
-    app: &App,
-    profile: Profile,
+/// Where a new session is connected.
+struct SocketOf {
     dialect: Arc<Dialect>,
     namespace: Arc<str>,
     wire: Arc<Wire>,
-) -> Arc<Session> {
+    place: Option<Place<UserId>>,
+}
+
+fn new_session(app: &App, identity: Identity, socket: SocketOf) -> Arc<Session> {
     static KEYS: AtomicU64 = AtomicU64::new(1);
+    let SocketOf { dialect, namespace, wire, place } = socket;
     let limits = &app.config.limits;
-    let per_second = NonZeroU32::new(limits.events_per_second).unwrap_or(NonZeroU32::MIN);
-    let burst = NonZeroU32::new(limits.events_burst).unwrap_or(NonZeroU32::MIN);
     Session::new(NewSession {
         key: KEYS.fetch_add(1, Ordering::Relaxed),
         id: SessionId::from_random(rand::random()),
-        profile,
+        identity,
         dialect,
         namespace,
         wire,
-        quota: Quota::per_second(per_second).allow_burst(burst),
+        place,
+        rate: limits.events,
+        refusals: limits.abuse_refusals,
+        refusals_in: limits.abuse_window,
     })
 }
 
@@ -145,6 +214,7 @@ async fn connected(socket: SocketRef) {
     }
     metrics::gauge!(crate::metrics::CONNECTIONS.name, "dialect" => session.dialect.name().to_owned())
         .increment(1);
+    app.presence.connected(&session);
     let interval = Some(app.config.socket.ping_interval);
     let ready = view::session_ready(&session.profile(), &session.id, session.dialect.name(), interval);
     let greeted = session.clone();
@@ -157,10 +227,12 @@ async fn disconnected(socket: SocketRef, reason: DisconnectReason) {
     };
     let (joined, was_open) = session.end();
     app.expiry.forget(session.key);
+    app.typing.gone(session.key);
     if was_open {
         metrics::gauge!(crate::metrics::CONNECTIONS.name, "dialect" => session.dialect.name().to_owned())
             .decrement(1);
     }
+    app.presence.disconnected(&session.user, &session.id);
     tracing::debug!(%reason, user = %session.user, session = %session.id, "disconnect");
     app.users.gone(&session).await;
     app.fanout.gone(session.key, joined).await;

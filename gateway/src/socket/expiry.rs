@@ -10,10 +10,7 @@ use std::{
 };
 
 use parlance_chassis::{clock::Clock, lifecycle::CancellationToken};
-use parlance_domain::{
-    rejection::{Code, Rejection},
-    time::Timestamp,
-};
+use parlance_domain::{rejection::Code, time::Timestamp};
 
 use super::session::Session;
 use crate::dialect::view;
@@ -90,11 +87,7 @@ impl Expiry {
                         let remaining = u64::try_from(expires_at.0.saturating_sub(now)).unwrap_or(0);
                         session.tell(&view::session_expiring(expires_at, Duration::from_millis(remaining)));
                     }
-                    Stage::End => {
-                        let rejection = Rejection::new(Code::TokenExpired);
-                        session.dialect.error(&rejection).iter().for_each(|frame| session.emit(frame));
-                        session.disconnect();
-                    }
+                    Stage::End => session.dismiss(Code::TokenExpired),
                 }
             }
         }

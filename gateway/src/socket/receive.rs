@@ -4,9 +4,12 @@
 //! run before that, in the order of arrival: this one puts the event in the socket's queue, and the handler itself
 //! does nothing. One task at a time carries a socket's events out; an idle socket has none.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use parlance_domain::rejection::{Code, Rejection};
+use parlance_domain::{
+    command::Command,
+    rejection::{Code, Rejection},
+};
 use serde_json::Value;
 use socketioxide::{handler::FromMessageParts, socket::Socket};
 use socketioxide_core::Value as Packet;
@@ -18,8 +21,13 @@ use super::{
 use crate::{
     app::App,
     command::{self, Actor, Answer},
-    dialect::Call,
+    dialect::{Call, view::reply},
+    limits::{Limit, rate_limited},
 };
+
+/// How long after the last read the engine may still come with events. One that comes for a socket that is disconnected
+/// already would end the transport before the DISCONNECT has left it.
+const READ_AHEAD: Duration = Duration::from_millis(100);
 
 /// What a socket's handlers need: found in its extensions, so that the handlers hold nothing.
 #[derive(Clone)]
@@ -64,11 +72,19 @@ fn ack_sender(socket: &Arc<Socket<Adapter>>, packet: &mut Packet, ack: &Option<i
 
 fn take_in(connected: &Connected, inbound: Inbound) {
     let Connected { app, session } = connected;
+    if session.is_banned() {
+        return;
+    }
     if let Err(rejection) = session.admit() {
-        return refuse(session, inbound, &rejection);
+        // A flood is not even read.
+        if inbound.ack.is_none() && session.is_past_telling() {
+            session.may_complain();
+            return refused(app, session, &rejection);
+        }
+        return refuse(app, session, inbound, &rejection);
     }
     match session.enqueue(inbound) {
-        Err(inbound) => refuse(session, inbound, &Rejection::new(Code::Overloaded)),
+        Err(inbound) => refuse(app, session, inbound, &Rejection::new(Code::Overloaded)),
         Ok(false) => {}
         Ok(true) => {
             let (app_of_task, session) = (app.clone(), session.clone());
@@ -81,9 +97,9 @@ fn take_in(connected: &Connected, inbound: Inbound) {
     }
 }
 
-/// Answers an event that is not even read.
-fn refuse(session: &Arc<Session>, inbound: Inbound, rejection: &Rejection) {
-    refused(rejection);
+/// Answers an event that is not carried out.
+fn refuse(app: &App, session: &Arc<Session>, inbound: Inbound, rejection: &Rejection) {
+    refused(app, session, rejection);
     match read(&inbound.packet) {
         Some((event, arguments)) => {
             let decoded = session.dialect.decode(&event, arguments);
@@ -93,7 +109,10 @@ fn refuse(session: &Arc<Session>, inbound: Inbound, rejection: &Rejection) {
             let nameless = session.dialect.decode("", Vec::new()).call;
             respond(session, &nameless, Err(rejection), inbound.ack);
         }
-        None => session.dialect.error(rejection).iter().for_each(|frame| session.emit(frame)),
+        None if session.may_complain() => {
+            session.dialect.error(rejection).iter().for_each(|frame| session.emit(frame));
+        }
+        None => {}
     }
 }
 
@@ -101,23 +120,46 @@ async fn carry_out(app: &App, session: &Arc<Session>, inbound: Inbound) {
     let Some((event, arguments)) = read(&inbound.packet) else {
         let rejection =
             Rejection::with(Code::InvalidPayload, "the event is no list that begins with its name");
-        return refuse(session, inbound, &rejection);
+        return refuse(app, session, inbound, &rejection);
     };
     let decoded = session.dialect.decode(&event, arguments);
     let (call, ack) = (decoded.call, inbound.ack);
-    match decoded.command {
+    let allowed = decoded.command.and_then(|command| match within_quota(app, session, &call) {
+        Ok(()) => Ok(Some(command)),
+        Err(_) if matches!(command, Command::Typing(..)) => Ok(None),
+        Err(wait) => {
+            Limit::Quota.count();
+            Err(rate_limited(wait))
+        }
+    });
+    match allowed {
         Err(rejection) => {
-            refused(&rejection);
+            refused(app, session, &rejection);
             respond(session, &call, Err(&rejection), ack);
         }
-        Ok(command) => {
-            let answering = session.clone();
+        // Nobody misses one more sign that somebody types, and an error would be news to no one.
+        Ok(None) => {
+            Limit::Typing.count();
+            respond(session, &call, Ok(&reply::nothing()), ack);
+        }
+        Ok(Some(command)) => {
+            let (app_of_answer, answering) = (app.clone(), session.clone());
             let answer: Answer = Box::new(move |outcome| {
+                if let Err(rejection) = &outcome {
+                    note_abuse(&app_of_answer, &answering, rejection);
+                }
                 respond(&answering, &call, outcome.as_ref(), ack);
             });
             command::apply(app, &Actor::socket(session), command, answer).await;
         }
     }
+}
+
+/// # Errors
+/// The time after which the user may send this event again.
+fn within_quota(app: &App, session: &Session, call: &Call) -> Result<(), Duration> {
+    let Some(quota) = session.dialect.quota_of(call.event()) else { return Ok(()) };
+    app.limits.event(&session.dialect, quota, &session.user)
 }
 
 /// The event's name and its arguments.
@@ -142,11 +184,30 @@ fn respond(
     if let (Some(ack), Some(payload)) = (ack, &answer.ack) {
         session.acknowledge(ack, payload);
     }
+    if outcome.is_err() && !answer.emits.is_empty() && !session.may_complain() {
+        return;
+    }
     for frame in &answer.emits {
         session.emit(frame);
     }
 }
 
-fn refused(rejection: &Rejection) {
+/// Counts an event that did not become a command.
+fn refused(app: &App, session: &Arc<Session>, rejection: &Rejection) {
+    note_abuse(app, session, rejection);
     metrics::counter!(crate::metrics::EVENTS_REFUSED.name, "code" => rejection.code.as_str()).increment(1);
+}
+
+/// Notes what a client has to mend itself. That the server is busy, or that something is not there or not allowed, is
+/// nothing that it does wrong by sending it often.
+fn note_abuse(app: &App, session: &Arc<Session>, rejection: &Rejection) {
+    let mends_itself =
+        matches!(rejection.code, Code::RateLimited | Code::UnknownEvent | Code::InvalidPayload);
+    if mends_itself && session.refused() {
+        let banned = session.clone();
+        app.lifecycle.spawn_request("disconnect of an abusive socket", async move {
+            tokio::time::sleep(READ_AHEAD).await;
+            banned.disconnect();
+        });
+    }
 }

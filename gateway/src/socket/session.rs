@@ -3,14 +3,18 @@
 use std::{
     collections::{HashSet, VecDeque},
     fmt, mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter, clock::Clock as _};
+use governor::{DefaultDirectRateLimiter, RateLimiter, clock::Clock as _};
 use parlance_domain::{
     id::{ConversationId, SessionId, UserId},
     rejection::{Code, Rejection},
+    time::Timestamp,
     user::Profile,
     version::Version,
 };
@@ -22,12 +26,20 @@ use super::{
     packet::{self, SharedFrame},
     wire::{KillReason, LaneId, Wire},
 };
-use crate::dialect::{ClientEvent, Dialect, Frame};
+use crate::{
+    auth::{Grants, Identity},
+    dialect::{ClientEvent, Dialect, Frame},
+    limits::{Limit, Place, Rate, Window, rate_limited},
+    presence::heard::{Heard, News},
+};
 
 /// How many events of one socket may wait to be carried out.
 const MAX_WAITING: usize = 64;
 /// How many bytes of events of one socket may wait to be carried out.
 const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
+/// How many events tell a socket of errors in [`COMPLAINTS_IN`].
+const COMPLAINTS: u32 = 20;
+const COMPLAINTS_IN: Duration = Duration::from_secs(1);
 /// Of how many conversations a socket remembers that it was put out of them.
 const MAX_PUT_OUT: usize = 32;
 /// How many queries of one socket may run at the same time.
@@ -65,14 +77,26 @@ pub struct Session {
     pub wire: Arc<Wire>,
     /// Bounds its queries.
     pub queries: Arc<Semaphore>,
-    /// The user as others see him.
-    profile: Mutex<Profile>,
+    /// The user as others see him, and what his token says.
+    identity: Mutex<Identity>,
     limiter: DefaultDirectRateLimiter,
+    /// Bounds the events that tell it of errors.
+    complaints: Mutex<Window>,
+    /// More refused events in a window are abuse.
+    most_refusals: u32,
+    refusals: Mutex<Window>,
+    banned: AtomicBool,
+    /// Among its user's sockets.
+    place: Mutex<Option<Place<UserId>>>,
     joined: Mutex<HashSet<ConversationId>>,
     /// Conversations that it was put out of, and by which event, newest last.
     put_out: Mutex<VecDeque<(ConversationId, Version)>>,
+    /// Whose presence it was told last.
+    heard: Mutex<Heard>,
     intake: Mutex<Intake>,
     outlet: Mutex<Outlet>,
+    /// A DISCONNECT is on its way to the client.
+    parting: AtomicBool,
 }
 
 /// The way out. The socket holds the session, so the session must let go of the socket when it ends.
@@ -100,16 +124,22 @@ pub struct NewSession {
     pub key: u64,
     /// See [`Session::id`].
     pub id: SessionId,
-    /// The user as others see him.
-    pub profile: Profile,
+    /// The user as others see him, and what his token says.
+    pub identity: Identity,
     /// See [`Session::dialect`].
     pub dialect: Arc<Dialect>,
     /// See [`Session::namespace`].
     pub namespace: Arc<str>,
     /// See [`Session::wire`].
     pub wire: Arc<Wire>,
+    /// Its place among its user's sockets.
+    pub place: Option<Place<UserId>>,
     /// How many events it may send.
-    pub quota: Quota,
+    pub rate: Rate,
+    /// With more refused events in a window it is disconnected.
+    pub refusals: u32,
+    /// The length of such a window.
+    pub refusals_in: Duration,
 }
 
 impl Session {
@@ -118,28 +148,51 @@ impl Session {
         Arc::new(Self {
             key: new.key,
             id: new.id,
-            user: new.profile.id.clone(),
-            profile: Mutex::new(new.profile),
+            user: new.identity.user.id.clone(),
+            identity: Mutex::new(new.identity),
             dialect: new.dialect,
             namespace: new.namespace,
             wire: new.wire,
             queries: Arc::new(Semaphore::new(MAX_QUERIES)),
-            limiter: RateLimiter::direct(new.quota),
+            limiter: RateLimiter::direct(new.rate.quota()),
+            complaints: Mutex::new(Window::new(COMPLAINTS_IN)),
+            most_refusals: new.refusals,
+            refusals: Mutex::new(Window::new(new.refusals_in)),
+            banned: AtomicBool::new(false),
+            place: Mutex::new(new.place),
             joined: Mutex::default(),
             put_out: Mutex::default(),
+            heard: Mutex::default(),
             intake: Mutex::default(),
             outlet: Mutex::new(Outlet::Pending),
+            parting: AtomicBool::new(false),
         })
     }
 
     /// The user as others see him.
     pub fn profile(&self) -> Profile {
-        lock(&self.profile).clone()
+        lock(&self.identity).user.clone()
+    }
+
+    /// The user as others see him, and what his token lets him use.
+    pub fn standing(&self) -> (Profile, Grants) {
+        let identity = lock(&self.identity);
+        (identity.user.clone(), identity.grants.clone())
+    }
+
+    /// What the user's token lets him use.
+    pub fn grants(&self) -> Grants {
+        lock(&self.identity).grants.clone()
+    }
+
+    /// Whether it lives by a token that was issued before that moment.
+    pub fn is_revoked_by(&self, before: Timestamp) -> bool {
+        lock(&self.identity).is_revoked_by(before)
     }
 
     /// What a newer token says of the same user counts from now on.
-    pub fn renew(&self, profile: Profile) {
-        *lock(&self.profile) = profile;
+    pub fn renew(&self, identity: Identity) {
+        *lock(&self.identity) = identity;
     }
 
     /// Opens the way out, once the CONNECT packet has been sent; false when it is open already or has ended.
@@ -161,9 +214,13 @@ impl Session {
     /// What it sent before is still carried out.
     pub fn end(&self) -> (HashSet<ConversationId>, bool) {
         let outlet = mem::replace(&mut *lock(&self.outlet), Outlet::Ended);
-        if let Outlet::Lane(lane, _) = outlet {
+        // The lane of a socket that was disconnected ends with the DISCONNECT, behind what was sent before.
+        if let Outlet::Lane(lane, _) = outlet
+            && !self.parting.load(Ordering::Acquire)
+        {
             self.wire.close_lane(lane);
         }
+        drop(lock(&self.place).take());
         let was_open = matches!(outlet, Outlet::Engine(_) | Outlet::Lane(..));
         (mem::take(&mut lock(&self.joined)), was_open)
     }
@@ -218,6 +275,12 @@ impl Session {
         }
     }
 
+    /// Disconnects the socket for good, and says why.
+    pub fn dismiss(&self, code: Code) {
+        self.dialect.error(&Rejection::new(code)).iter().for_each(|frame| self.emit(frame));
+        self.disconnect();
+    }
+
     /// Disconnects the socket for good: after what was sent to it before, the client gets a Socket.IO DISCONNECT, upon which
     /// it does not come back by itself. Its transport ends, at the latest a moment later. Does nothing before CONNECT
     /// and after the end.
@@ -226,10 +289,12 @@ impl Session {
             Outlet::Engine(socket) | Outlet::Lane(_, socket) => socket.clone(),
             Outlet::Pending | Outlet::Ended => return,
         };
+        self.parting.store(true, Ordering::Release);
         match socket.disconnect() {
             Ok(()) => self.wire.part(),
             // It owes so much reading that nothing can be told to it.
             Err(_) => {
+                self.parting.store(false, Ordering::Release);
                 self.wire.kill(KillReason::Disconnected);
             }
         }
@@ -265,9 +330,46 @@ impl Session {
     /// `rate_limited`, with the time after which it may.
     pub fn admit(&self) -> Result<(), Rejection> {
         self.limiter.check().map_err(|until| {
-            let wait = until.wait_time_from(self.limiter.clock().now());
-            Rejection::new(Code::RateLimited).after(wait.max(Duration::from_millis(1)))
+            Limit::Events.count();
+            rate_limited(until.wait_time_from(self.limiter.clock().now()))
         })
+    }
+
+    /// Whether the socket may be told of an error by an event now. One that floods would otherwise be sent as much as it
+    /// sends.
+    pub fn may_complain(&self) -> bool {
+        let may = lock(&self.complaints).note(Instant::now()) <= COMPLAINTS;
+        if !may {
+            Limit::ErrorEvents.count();
+        }
+        may
+    }
+
+    /// Whether it has been told of so many errors that it is told of no more for a moment.
+    pub fn is_past_telling(&self) -> bool {
+        lock(&self.complaints).count(Instant::now()) >= COMPLAINTS
+    }
+
+    /// Notes that an event was refused for what it is: too fast, unknown or unreadable. True, once, when it was one too
+    /// many: the socket has been told so, nothing that it sends is looked at any more, and it is to be disconnected
+    /// in a moment, when what was read ahead of it is through.
+    pub fn refused(&self) -> bool {
+        let refused = lock(&self.refusals).note(Instant::now());
+        if refused <= self.most_refusals || self.banned.swap(true, Ordering::AcqRel) {
+            return false;
+        }
+        self.wire.mute();
+        Limit::Abuse.count();
+        let address = self.wire.address().map(tracing::field::display);
+        tracing::warn!(user = %self.user, session = %self.id, address, "disconnecting an abusive socket");
+        let rejection = Rejection::with(Code::LimitReached, "too many events were refused to this socket");
+        self.dialect.error(&rejection).iter().for_each(|frame| self.emit(frame));
+        true
+    }
+
+    /// Whether nothing that it sends is looked at any more.
+    pub fn is_banned(&self) -> bool {
+        self.banned.load(Ordering::Acquire)
     }
 
     /// Puts an event behind those that wait; true when the caller must start the task that carries them out.
@@ -306,7 +408,8 @@ impl Session {
             return Err(Code::Unavailable.into());
         }
         if joined.len() >= most && !joined.contains(conversation) {
-            return Err(Rejection::with(Code::Overloaded, "this socket has joined too many conversations"));
+            Limit::JoinedConversations.count();
+            return Err(Rejection::with(Code::LimitReached, "this socket has joined too many conversations"));
         }
         Ok(joined.insert(conversation.clone()))
     }
@@ -330,6 +433,16 @@ impl Session {
     /// Whether the socket was told of an event as it was put out of the conversation by it.
     pub fn was_put_out_by(&self, conversation: &ConversationId, event: Version) -> bool {
         lock(&self.put_out).iter().any(|(id, by)| id == conversation && *by == event)
+    }
+
+    /// The conversations that the socket has joined, or is about to, and must not.
+    pub fn joined_beyond(&self, allowed: impl Fn(&ConversationId) -> bool) -> Vec<ConversationId> {
+        lock(&self.joined).iter().filter(|conversation| !allowed(conversation)).cloned().collect()
+    }
+
+    /// Notes that the socket is told of a presence; false when it knows as much already.
+    pub(crate) fn hears(&self, news: News) -> bool {
+        lock(&self.heard).note(news)
     }
 
     /// Notes that the socket is not in the conversation any more.

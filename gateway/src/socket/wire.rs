@@ -9,7 +9,6 @@
 //! * `registry` – all live wires, found by session id; sweeps out slow readers
 
 mod config;
-mod cors;
 mod engine;
 mod handshake;
 mod lane;
@@ -24,7 +23,7 @@ mod upgrade;
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -35,8 +34,9 @@ use lane::{Lane, Progress};
 use metrics::Traffic;
 use socketioxide::socket::Sid;
 
-pub use config::{BadSocketPath, Origins, SlowReader, SocketPath, WireConfig, WireConfigError};
+pub use config::{BadSocketPath, SlowReader, SocketPath, WireConfig, WireConfigError};
 pub use handshake::Handshake;
+pub(crate) use handshake::client_address;
 pub use lane::LaneId;
 pub use metrics::METRICS;
 pub use registry::{WireSlot, Wires};
@@ -70,6 +70,10 @@ pub struct Wire {
     parting_since: AtomicU64,
     /// Polling GETs that wait in the engine; while there is one, nothing can be outstanding for long.
     polls: AtomicU16,
+    /// What the client sends is thrown away.
+    muted: AtomicBool,
+    /// CONNECT packets that were looked at.
+    connects: AtomicU32,
     /// A killed polling client has been told to go.
     told: AtomicBool,
     lane: Lane,
@@ -108,6 +112,8 @@ impl Wire {
             waiting_since: AtomicU64::new(0),
             parting_since: AtomicU64::new(0),
             polls: AtomicU16::new(0),
+            muted: AtomicBool::new(false),
+            connects: AtomicU32::new(0),
             told: AtomicBool::new(false),
             lane: Lane::default(),
             reader: AtomicWaker::new(),
@@ -143,6 +149,20 @@ impl Wire {
     /// Bytes that were announced with [`Wire::queued`] or sent through a lane, and are not known to have left.
     pub fn outstanding(&self) -> usize {
         self.outstanding.load(Ordering::Relaxed).saturating_add(self.lane.waiting())
+    }
+
+    /// From now on, nothing that the client sends reaches the engine. Its end does.
+    pub fn mute(&self) {
+        self.muted.store(true, Ordering::SeqCst);
+    }
+
+    fn muted(&self) -> bool {
+        self.muted.load(Ordering::SeqCst)
+    }
+
+    /// Counts a CONNECT packet, to whatever namespace; how many there were before.
+    pub fn count_connect(&self) -> u32 {
+        self.connects.fetch_add(1, Ordering::Relaxed)
     }
 
     /// The request that opened the session. It is kept as long as that: a client may connect to further namespaces of

@@ -1,7 +1,9 @@
 //! A user's event on its way to his sockets: read once, encoded once a dialect.
 
 use parlance_domain::{
-    id::UserId,
+    id::{ConversationId, UserId},
+    rejection::Code,
+    time::Timestamp,
     user_event::{ConversationEvent, UserEvent},
 };
 
@@ -29,7 +31,11 @@ impl Worker {
                 self.tell(devices, Told::Event(view::notified(&notification)));
             }
             UserEvent::Custom(custom) => self.tell(devices, Told::Custom(custom)),
-            UserEvent::CallSignal(signal) => self.tell(devices, Told::Event(view::signalled(&signal))),
+            UserEvent::CallSignal(signal) => {
+                let encoded = Encoded::new(&self.shared.dialects, Told::Event(view::signalled(&signal)));
+                let may = |member: &&Member| self.may_use(member, &signal.conversation);
+                self.hand_on(&encoded, devices.ready().filter(may));
+            }
             UserEvent::Conversation(event) => self.tell_of_conversation(devices, event),
             UserEvent::UploadProgress(progress) => {
                 self.tell(devices, Told::Event(view::uploading(&progress)));
@@ -39,7 +45,28 @@ impl Worker {
                 tracing::info!(%user, sockets = devices.all().count(), "disconnecting a user");
                 devices.all().for_each(|member| member.socket.disconnect());
             }
+            UserEvent::Revoked { before } => {
+                if let Some(devices) = self.users.get_mut(user) {
+                    devices.revoke(Timestamp(before));
+                }
+                self.dismiss_revoked(user);
+            }
         }
+    }
+
+    /// Disconnects, for good, the sockets that live by a token which was revoked.
+    pub(super) fn dismiss_revoked(&self, user: &UserId) {
+        let Some(devices) = self.users.get(user) else {
+            return;
+        };
+        for member in devices.revoked() {
+            tracing::info!(%user, session = %member.session, "disconnecting a socket whose token was revoked");
+            member.socket.dismiss(Code::TokenRevoked);
+        }
+    }
+
+    fn may_use(&self, member: &Member, conversation: &ConversationId) -> bool {
+        self.shared.membership.are_granted(&member.socket.grants(), conversation)
     }
 
     fn tell(&self, devices: &Devices, told: Told) {
@@ -58,14 +85,16 @@ impl Worker {
         let (conversation, version) = (&envelope.conversation, envelope.header.version);
         let outside = |member: &&Member| {
             // What took it out of the conversation was told there. Seen in this order, one of the two is true.
-            !member.socket.has_joined(conversation) && !member.socket.was_put_out_by(conversation, version)
+            self.may_use(member, conversation)
+                && !member.socket.has_joined(conversation)
+                && !member.socket.was_put_out_by(conversation, version)
         };
         for encoded in Encoded::of(&self.shared.dialects, &envelope) {
             self.hand_on(&encoded, devices.ready().filter(outside));
         }
     }
 
-    fn hand_on<'a>(&self, encoded: &Encoded, members: impl Iterator<Item = &'a Member>) {
+    pub(super) fn hand_on<'a>(&self, encoded: &Encoded, members: impl Iterator<Item = &'a Member>) {
         self.delivered.increment(members.map(|member| encoded.deliver(member)).sum());
     }
 }

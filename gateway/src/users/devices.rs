@@ -3,6 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use parlance_chassis::backoff::Backoff;
+use parlance_domain::time::Timestamp;
 
 use super::Greet;
 use crate::fanout::Member;
@@ -33,6 +34,8 @@ pub(super) struct Devices {
     pub(super) backoff: Backoff,
     /// Rises whenever a socket comes or the last one goes; a timer of before then means nothing.
     pub(super) generation: u64,
+    /// Before which moment the user's tokens are revoked, as far as it is known; complete while the phase is live.
+    revoked: Timestamp,
     ready: HashMap<u64, Member>,
     waiting: Vec<(Member, Greet)>,
 }
@@ -45,6 +48,7 @@ impl Devices {
             // A socket that connects meanwhile waits for the next try's end, so that must not be far.
             backoff: Backoff::new(Duration::from_millis(50), Duration::from_millis(500)),
             generation: 0,
+            revoked: Timestamp(i64::MIN),
             ready: HashMap::new(),
             waiting: Vec::new(),
         }
@@ -67,6 +71,16 @@ impl Devices {
             greet();
             self.ready.insert(member.socket.key, member);
         }
+    }
+
+    /// Tokens of before this moment are revoked.
+    pub(super) fn revoke(&mut self, before: Timestamp) {
+        self.revoked = self.revoked.max(before);
+    }
+
+    /// The sockets that live by a revoked token.
+    pub(super) fn revoked(&self) -> impl Iterator<Item = &Member> {
+        self.all().filter(|member| member.socket.is_revoked_by(self.revoked))
     }
 
     /// Forgets a socket.

@@ -4,7 +4,7 @@
 use std::{collections::hash_map::Entry, time::Duration};
 
 use parlance_broker::partition::Partition;
-use parlance_domain::id::UserId;
+use parlance_domain::{id::UserId, time::Timestamp};
 
 use super::{
     Greet, Shared,
@@ -29,6 +29,8 @@ impl Worker {
                 devices.add(member, greet);
                 if devices.phase == Phase::Live {
                     devices.admit();
+                    // It was looked at before it came here.
+                    self.dismiss_revoked(&user);
                 }
             }
             Entry::Vacant(place) => {
@@ -48,15 +50,19 @@ impl Worker {
     fn subscribe(&self, user: UserId, after: Duration) {
         self.beside("user subscription", move |shared| async move {
             tokio::time::sleep(after).await;
-            let succeeded = subscribe(&shared, &user).await;
-            Task::Subscribed { user, succeeded }
+            let outcome = subscribe(&shared, &user).await;
+            Task::Subscribed { user, outcome }
         });
     }
 
-    pub(super) fn subscribed(&mut self, user: &UserId, succeeded: bool) {
+    pub(super) fn subscribed(&mut self, user: &UserId, outcome: Subscribed) {
         let Some(devices) = self.users.get_mut(user) else {
             return;
         };
+        let succeeded = outcome.is_ok();
+        if let Ok(Some(before)) = outcome {
+            devices.revoke(before);
+        }
         let Phase::Subscribing { broken } = devices.phase else {
             return;
         };
@@ -64,6 +70,7 @@ impl Worker {
             devices.phase = Phase::Live;
             devices.backoff.reset();
             devices.admit();
+            self.dismiss_revoked(user);
             self.linger_if_empty(user);
         } else if devices.is_empty() {
             // It may have been subscribed all the same.
@@ -156,16 +163,28 @@ impl Worker {
     }
 }
 
-async fn subscribe(shared: &Shared, user: &UserId) -> bool {
-    match tokio::time::timeout(shared.deadline, shared.subscriber.subscribe_user(user)).await {
-        Ok(Ok(())) => true,
+/// What follows from a subscription: before which moment the user's tokens are revoked. What is revoked later is heard.
+pub(super) type Subscribed = Result<Option<Timestamp>, NotSubscribed>;
+
+/// The subscription has to be tried again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NotSubscribed;
+
+async fn subscribe(shared: &Shared, user: &UserId) -> Subscribed {
+    let subscribed = async {
+        shared.subscriber.subscribe_user(user).await?;
+        // After the subscription, so that nothing is missed between the two.
+        shared.broker.revoked_before(user).await
+    };
+    match tokio::time::timeout(shared.deadline, subscribed).await {
+        Ok(Ok(before)) => Ok(before),
         Ok(Err(error)) => {
             tracing::debug!(%error, %user, "failed to subscribe to a user's events");
-            false
+            Err(NotSubscribed)
         }
         Err(_) => {
             tracing::debug!(%user, "subscribing to a user's events takes too long");
-            false
+            Err(NotSubscribed)
         }
     }
 }

@@ -7,7 +7,7 @@ use parlance_broker::partition::Partition;
 use parlance_chassis::lifecycle::CancellationToken;
 use parlance_domain::id::UserId;
 
-use super::{Greet, Shared, devices::Devices};
+use super::{Greet, Shared, devices::Devices, everyone::Announced, subscription::Subscribed};
 use crate::{fanout::Member, workers::Inlet};
 
 /// How many tasks are taken at once, so that what they write to a socket leaves together.
@@ -17,8 +17,10 @@ const BATCH: usize = 64;
 pub(super) enum Task {
     Connected { member: Member, greet: Greet },
     Gone { user: UserId, socket: u64 },
+    Renewed { user: UserId },
     Published { user: UserId, payload: String },
-    Subscribed { user: UserId, succeeded: bool },
+    Announced { announced: Arc<Announced>, bytes: usize },
+    Subscribed { user: UserId, outcome: Subscribed },
     Idle { user: UserId, generation: u64 },
     Unsubscribed { user: UserId },
     Resubscribe { partition: Option<Partition> },
@@ -63,7 +65,12 @@ impl Worker {
                 self.inlet.took(payload.len());
                 self.published(&user, &payload);
             }
-            Task::Subscribed { user, succeeded } => self.subscribed(&user, succeeded),
+            Task::Renewed { user } => self.dismiss_revoked(&user),
+            Task::Announced { announced, bytes } => {
+                self.inlet.took(bytes);
+                self.announced(&announced);
+            }
+            Task::Subscribed { user, outcome } => self.subscribed(&user, outcome),
             Task::Idle { user, generation } => self.idle(&user, generation),
             Task::Unsubscribed { user } => self.unsubscribed(user),
             Task::Resubscribe { partition } => self.resubscribe(partition),

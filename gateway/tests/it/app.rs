@@ -110,8 +110,8 @@ impl TestApp {
         self.database.as_ref().unwrap().url()
     }
 
-    /// Starts a gateway. `more` are settings by their keys, stronger than those that all tests have: sockets may send
-    /// as much as they like.
+    /// Starts a gateway. `more` are settings by their keys, stronger than those that all tests have: everybody may
+    /// do as much as he likes.
     pub async fn gateway(&self, more: &[(&str, &str)]) -> Gateway {
         let own = [
             ("server.host", "127.0.0.1"),
@@ -119,6 +119,12 @@ impl TestApp {
             ("auth.service_keys", SERVICE_KEY),
             ("limits.events_per_second", "100000"),
             ("limits.events_burst", "100000"),
+            ("limits.sends_per_second", "100000"),
+            ("limits.sends_burst", "100000"),
+            ("limits.connects_per_second", "100000"),
+            ("limits.connects_burst", "100000"),
+            ("limits.requests_per_second", "100000"),
+            ("limits.requests_burst", "100000"),
             ("gateway.dispatch_workers", "3"),
         ];
         let own = own.iter().chain(more).copied();
@@ -150,6 +156,16 @@ impl TestApp {
     }
 
     fn sources<'a>(&self, more: impl IntoIterator<Item = (&'a str, &'a str)>) -> Sources {
+        let pairs = self.environment(more);
+        let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        Sources::new(None, Environment::from_pairs(pairs))
+    }
+
+    /// The variables of a process that belongs to it. `more` are settings by their keys, stronger than its own.
+    pub fn environment<'a>(
+        &self,
+        more: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Vec<(String, String)> {
         let (redis, database, partitions) = (self.redis_url(), self.database_url(), PARTITIONS.to_string());
         let own = [
             ("redis.url", &*redis),
@@ -161,9 +177,7 @@ impl TestApp {
             (format!("PARLANCE__{}", key.to_uppercase().replace('.', "__")), value.to_owned())
         };
         let own: Vec<_> = own.into_iter().map(variable).collect();
-        let pairs: Vec<_> = own.into_iter().chain(more.into_iter().map(variable)).collect();
-        let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-        Sources::new(None, Environment::from_pairs(pairs))
+        own.into_iter().chain(more.into_iter().map(variable)).collect()
     }
 
     fn run(&self, lifecycle: Lifecycle) -> Process {
@@ -265,6 +279,12 @@ impl TestApp {
 }
 
 impl Gateway {
+    /// A gateway in a process of its own, which is not ended with the installation.
+    pub fn elsewhere(address: String) -> Self {
+        let process = Process { handle: Lifecycle::without_signals().handle(), running: Arc::default() };
+        Self { address, admin: String::new(), process }
+    }
+
     /// A backend's request: the status and the body.
     pub async fn rest(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
         let headers = format!("Authorization: Bearer {SERVICE_KEY}\r\nContent-Type: application/json\r\n");

@@ -43,6 +43,8 @@ struct Inbox {
     connected: Option<Result<Value, Value>>,
     events: Vec<Received>,
     acks: HashMap<u64, Value>,
+    /// How many events had come before each.
+    events_before: HashMap<u64, usize>,
     answered: Vec<u64>,
     disconnected: bool,
     ended: bool,
@@ -125,6 +127,12 @@ impl Client {
     /// Waits for an answer.
     pub async fn answer(&self, Asked(ack): Asked) -> Value {
         self.wait("an acknowledgement", |inbox| inbox.acks.get(&ack).cloned()).await
+    }
+
+    /// What has come after an answer.
+    pub fn received_since(&self, Asked(ack): Asked) -> Vec<Received> {
+        let inbox = self.inbox.borrow();
+        inbox.events[inbox.events_before[&ack]..].to_vec()
     }
 
     /// The answer, if it has come.
@@ -287,6 +295,7 @@ impl Inbox {
             "3" => {
                 let ack = ack.parse().unwrap();
                 self.answered.push(ack);
+                self.events_before.insert(ack, self.events.len());
                 let before = self.acks.insert(ack, payload()[0].clone());
                 assert!(before.is_none(), "a command is answered once");
             }

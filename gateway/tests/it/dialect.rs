@@ -12,7 +12,9 @@ use parlance_domain::{
     command::{Command, CommandName},
     rejection::{Code, Rejection},
 };
-use parlance_gateway::dialect::{Answer, Audience, ClientEvent, Dialect, Dialects, EventName, Frame};
+use parlance_gateway::dialect::{
+    Answer, Audience, ClientEvent, Dialect, Dialects, EventName, Frame, view::Origin,
+};
 use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -78,10 +80,10 @@ fn documented_example() -> String {
 }
 
 /// A folder of dialect files that is gone with the value.
-struct Folder(PathBuf);
+pub struct Folder(pub PathBuf);
 
 impl Folder {
-    fn with(files: &[(&str, &str)]) -> Self {
+    pub fn with(files: &[(&str, &str)]) -> Self {
         let path = std::env::temp_dir().join(format!("dialects-{}", uuid::Uuid::from_u128(rand::random())));
         fs::create_dir(&path).expect("a new folder can be made");
         for (name, text) in files {
@@ -97,9 +99,27 @@ impl Drop for Folder {
     }
 }
 
-fn dialects() -> Dialects {
+pub fn dialects() -> Dialects {
     let folder = Folder::with(&[("support.toml", &documented_example())]);
     Dialects::load(Some(&folder.0), "native").unwrap_or_else(|mistakes| panic!("{mistakes:#?}"))
+}
+
+#[test]
+fn who_is_in_a_conversation_is_looked_up_only_for_dialects_that_tell_it() {
+    let dialects = dialects();
+    let lists = |name: &str| dialects.get(name).unwrap().lists_members_on_join();
+    assert!(lists("native") && !lists("support"));
+}
+
+/// The packets of all tables: `["event",…arguments]`.
+pub fn packets() -> Vec<String> {
+    let packets = std::cell::RefCell::new(Vec::new());
+    for_each_table(|_, pairs| {
+        let packet =
+            |pair: DecodePair| Value::from_iter([Value::from(pair.event)].into_iter().chain(pair.args));
+        packets.borrow_mut().extend(pairs.decode.into_iter().map(packet).map(|packet| packet.to_string()));
+    });
+    packets.into_inner()
 }
 
 /// Runs `check` with each table and its dialect.
@@ -193,7 +213,8 @@ fn canonical_events_become_the_frames_of_the_tables() {
             let event = ClientEvent {
                 name: EventName::parse(&pair.event).expect("the table names an event"),
                 fields: pair.fields,
-                origin: None,
+                origin: Origin::Nobody,
+                news: None,
             };
             assert_eq!(shown(&dialect.encode(&event)), pair.frames, "{}: {}", pairs.dialect, pair.event);
         }
@@ -325,7 +346,7 @@ proptest! {
         thread_local! { static DIALECTS: Dialects = dialects(); }
         DIALECTS.with(|dialects| for dialect in dialects.iter() {
             for name in EventName::ALL {
-                let event = ClientEvent { name: *name, fields: fields.clone(), origin: None };
+                let event = ClientEvent { name: *name, fields: fields.clone(), origin: Origin::Nobody, news: None };
                 for frame in shown(&dialect.encode(&event)) {
                     assert!(frame["event"].is_string());
                 }

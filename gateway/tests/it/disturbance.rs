@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
-use fred::interfaces::LuaInterface;
+use fred::{
+    interfaces::{HashesInterface, LuaInterface, StreamsInterface},
+    types::Value as Redis,
+};
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::{Value, json};
 use tokio::{task::JoinSet, time::Instant};
@@ -101,6 +104,9 @@ async fn member(gateway: &Gateway, name: &str) -> Client {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_happens_on_the_way_each_message_comes_once_and_in_order() {
+    // Shown when it fails.
+    let told = tracing_subscriber::EnvFilter::new("warn,parlance_gateway::fanout=debug");
+    let _ = tracing_subscriber::fmt().with_env_filter(told).with_ansi(false).with_test_writer().try_init();
     let seed: u64 = rand::random();
     println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
@@ -144,7 +150,7 @@ async fn whatever_happens_on_the_way_each_message_comes_once_and_in_order() {
         said.sort_by_key(|message| message["offset"].as_u64());
         let seqs: Vec<_> = said.iter().map(|message| message["seq"].as_u64().unwrap()).collect();
         assert_eq!(seqs, (1..=said.len() as u64).collect::<Vec<_>>(), "no number is missing or given twice");
-        for reader in &readers {
+        for (gateway, reader) in readers.iter().enumerate() {
             let came = || -> Vec<Value> {
                 let events = reader.events("message:created");
                 events.into_iter().filter(|message| message["conversationId"] == conversation).collect()
@@ -153,11 +159,15 @@ async fn whatever_happens_on_the_way_each_message_comes_once_and_in_order() {
             while came().len() < said.len() && Instant::now() < end {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
-            assert_eq!(reader.events("resync"), Vec::<Value>::new());
-            assert_same(&came(), &said);
+            assert_eq!(reader.events("resync"), Vec::<Value>::new(), "at gateway {gateway}");
+            if let Err(difference) = same(&came(), &said) {
+                let left = reader.events("conversation:left");
+                let known = what_redis_knows(&app, conversation).await;
+                panic!("reader of {conversation} at gateway {gateway}: {difference}; left {left:?}; {known}");
+            }
         }
         // A sender gets what others said, his own other devices included.
-        for (client, sent) in &talked {
+        for (gateway, (client, sent)) in talked.iter().enumerate() {
             let others: Vec<&Value> =
                 said.iter().copied().filter(|message| !sent.contains(message)).collect();
             let came: Vec<Value> = client
@@ -165,19 +175,37 @@ async fn whatever_happens_on_the_way_each_message_comes_once_and_in_order() {
                 .into_iter()
                 .filter(|message| message["conversationId"] == conversation)
                 .collect();
-            assert_same(&came, &others);
+            if let Err(difference) = same(&came, &others) {
+                panic!("talker number {gateway} in {conversation}: {difference}");
+            }
         }
     }
     app.end().await;
 }
 
-fn assert_same(came: &[Value], expected: &[&Value]) {
+/// What was different first.
+fn same(came: &[Value], expected: &[&Value]) -> Result<(), String> {
     let differ = came.iter().zip(expected).position(|(came, expected)| came != *expected);
     let at = differ.unwrap_or(came.len().min(expected.len()));
     let (count, wanted) = (came.len(), expected.len());
+    if count == wanted && differ.is_none() {
+        return Ok(());
+    }
     let (came, expected) = (came.get(at), expected.get(at));
-    assert!(
-        count == wanted && differ.is_none(),
-        "{count} of {wanted}; at {at} came {came:?} for {expected:?}"
-    );
+    Err(format!("{count} of {wanted}; at {at} came {came:?} for {expected:?}"))
+}
+
+/// For whoever has to find out why something is missing.
+async fn what_redis_knows(app: &TestApp, conversation: &str) -> String {
+    let (broker, id) = (&app.broker, id(conversation));
+    let (client, keys) = (broker.client(), broker.keys());
+    let partition = keys.partitions().of(conversation);
+    let state: Redis = client.hgetall(keys.state(&id)).await.unwrap();
+    let logged: u64 = client.xlen(keys.log(&id)).await.unwrap();
+    let waiting: u64 = client.xlen(keys.ingest(partition)).await.unwrap();
+    let subscriptions = app.subscriptions(conversation).await;
+    format!(
+        "partition {}: {waiting} entries wait; log of {logged}; {subscriptions} subscriptions; state {state:?}",
+        partition.0
+    )
 }

@@ -302,7 +302,7 @@ async fn conversations_beyond_the_bound_of_a_socket_are_refused() {
     ann.join("a").await;
     ann.join("b").await;
     ann.join("a").await;
-    ann.refused("conversation:join", json!({"conversationId": "c"}), "overloaded").await;
+    ann.refused("conversation:join", json!({"conversationId": "c"}), "limit_reached").await;
     ann.leave("a").await;
     ann.join("c").await;
     app.end().await;

@@ -2,6 +2,12 @@
 
 #![cfg(test)]
 
+mod connections;
+mod quotas;
+mod refusals;
+mod requests;
+mod sends;
+
 use std::time::Duration;
 
 use serde_json::json;

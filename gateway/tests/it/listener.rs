@@ -66,6 +66,36 @@ async fn a_head_beyond_the_limit_is_431() {
 }
 
 #[tokio::test]
+async fn connections_beyond_the_limit_are_answered_503_and_one_is_let_in_when_another_has_ended() {
+    let (_lifecycle, address) = start(HttpLimits { connections: 2, ..HttpLimits::default() }).await;
+    let request = "GET /peer HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    // Half-open handshakes count like any other connection.
+    let mut idle = Vec::new();
+    for begun in ["", "GET /peer HTTP/1.1\r\n"] {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        stream.write_all(begun.as_bytes()).await.unwrap();
+        idle.push(stream);
+    }
+    for _ in 0..3 {
+        let (_, answer) = exchange(&address, "").await;
+        assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("\r\nretry-after: 5\r\n"), "{answer}");
+    }
+    idle.pop();
+    let end = tokio::time::Instant::now() + DEADLINE;
+    loop {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        // One that is refused may be reset before it has been written to.
+        stream.write_all(request.as_bytes()).await.ok();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.ok();
+        if answer.starts_with(b"HTTP/1.1 200 ") {
+            break;
+        }
+        assert!(tokio::time::Instant::now() < end, "the place is taken for ever");
+    }
+}
+
+#[tokio::test]
 async fn a_stop_ends_idle_connections_at_once_and_endless_requests_at_last() {
     let (lifecycle, address) = start(HttpLimits::default()).await;
     let handle = lifecycle.handle();

@@ -4,8 +4,8 @@
 
 use std::{fs, path::PathBuf};
 
-use fred::interfaces::{KeysInterface, PubsubInterface, SortedSetsInterface};
-use parlance_broker::here::Here;
+use fred::interfaces::PubsubInterface;
+use parlance_broker::members::Members;
 use parlance_domain::id::UserId;
 use serde_json::{Value, json};
 
@@ -59,11 +59,11 @@ async fn heard_on(app: &TestApp, user: &str, gateways: u64) {
 
 /// Waits until exactly these users are in the conversation.
 async fn here_are(app: &TestApp, conversation: &str, users: &[&str]) {
-    let here = Here::new(app.broker.clone());
+    let members = Members::new(app.broker.clone());
     let mut expected: Vec<String> = users.iter().map(|user| (*user).to_owned()).collect();
     expected.sort();
     eventually("these users are here", async || {
-        let found = here.users(&id(conversation)).await.ok()?;
+        let found = members.users(&id(conversation)).await.ok()?;
         let mut found: Vec<String> = found.into_iter().map(String::from).collect();
         found.sort();
         (found == expected).then_some(())
@@ -154,30 +154,6 @@ async fn whoever_leaves_by_whatever_way_is_absent_and_whoever_comes_back_is_not(
     assert_eq!(texts(&list(&bob, json!({})).await), ["one"]);
     let (_, page) = as_backend(&here, "GET", "/v1/users/dan/notifications", Value::Null).await;
     assert_eq!(texts(&page), [""; 0], "who takes part no longer is not notified");
-    app.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_is_here_is_repeated_and_a_redis_that_forgot_is_told_again() {
-    let app = TestApp::new().await;
-    let gateway = app.gateway(&[("gateway.presence_ttl", "2s")]).await;
-    app.conversation(&gateway, "c", &["ann"]).await;
-    let ann = Client::connect(&gateway, "ann").await;
-    ann.join("c").await;
-    here_are(&app, "c", &["ann"]).await;
-    let key = app.broker.keys().here(&id("c"));
-    let until = async || {
-        let entries: Vec<(String, f64)> =
-            app.broker.client().zrange(&key, 0, -1, None, false, None, true).await.unwrap();
-        entries.first().map(|(_, until)| *until)
-    };
-    let first = until().await.unwrap();
-    eventually("it is repeated before it is over", async || (until().await? > first).then_some(())).await;
-    let _: i64 = app.broker.client().del(&key).await.unwrap();
-    here_are(&app, "c", &["ann"]).await;
-    gateway.process.stop().await;
-    let left: i64 = app.broker.client().exists(&key).await.unwrap();
-    assert_eq!(left, 0, "a gateway that ends takes everybody with it");
     app.end().await;
 }
 

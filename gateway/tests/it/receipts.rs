@@ -311,8 +311,12 @@ async fn a_receipt_names_the_message_that_it_was_for() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn typing_by_request_is_told_like_typing_by_socket() {
     let scene = Scene::new(&[]).await;
-    let expected = json!({"conversationId": "c", "userId": "bob", "user": {"id": "bob", "name": "bob"}});
-    for (state, event) in [("started", "typing:started"), ("stopped", "typing:stopped")] {
+    let stopped = json!({"conversationId": "c", "userId": "bob", "user": {"id": "bob", "name": "bob"}});
+    let mut started = stopped.clone();
+    started["expiresInMs"] = json!(7_000);
+    for (state, event, expected) in
+        [("started", "typing:started", started), ("stopped", "typing:stopped", stopped)]
+    {
         let (status, answer) = post(&scene.gateway, "bob", TYPING, &json!({"state": state})).await;
         assert_eq!((status, &answer), (200, &json!({})));
         let path = "/v1/conversations/{conversation}/typing";

@@ -55,6 +55,13 @@ impl Scene {
         sent
     }
 
+    /// Redis has lost the state and the hot log.
+    async fn forget_state(&self) {
+        let keys = self.app.broker.keys();
+        let lost = vec![keys.state(&id("c")), keys.log(&id("c"))];
+        let _: u64 = self.app.broker.client().del(lost).await.unwrap();
+    }
+
     async fn reader_gets(&self, expected: &[Value]) {
         let came = self.reader.until("message:created", expected.len()).await;
         assert_eq!(came, expected);
@@ -199,9 +206,7 @@ async fn numbers_go_on_from_postgres_when_redis_has_lost_them() {
     let mut sent = scene.send(3).await;
     scene.reader_gets(&sent).await;
     scene.app.drained("c").await;
-    let keys = scene.app.broker.keys();
-    let lost = vec![keys.state(&id("c")), keys.log(&id("c"))];
-    let _: u64 = scene.app.broker.client().del(lost).await.unwrap();
+    scene.forget_state().await;
     sent.extend(scene.send(2).await);
     let numbers: Vec<_> = sent.iter().map(|message| message["seq"].as_u64().unwrap()).collect();
     assert_eq!(numbers, [1, 2, 3, 4, 5]);
@@ -213,15 +218,42 @@ async fn numbers_go_on_from_postgres_when_redis_has_lost_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_redis_knows_no_longer_is_found_though_nothing_follows_it() {
+    // By comparing all the time, and by what is done after a break.
+    for (compare, breaks) in [("1s", false), ("1h", true)] {
+        let scene = Scene::new(&[("gateway.compare_interval", compare)]).await;
+        let _worker = scene.app.worker().await;
+        scene.proxy.freeze();
+        let mut sent = scene.send(3).await;
+        scene.app.drained("c").await;
+        scene.forget_state().await;
+        if breaks {
+            scene.proxy.break_subscriber();
+            scene.proxy.mend();
+        } else {
+            scene.proxy.deafen_subscriber();
+            scene.proxy.mend();
+            scene.proxy.has_thrown_away(sent[2]["id"].as_str().unwrap()).await;
+            scene.proxy.hear();
+        }
+        scene.reader_gets(&sent).await;
+        // The numbers were read from Postgres, and go on.
+        sent.extend(scene.send(1).await);
+        assert_eq!(sent[3]["seq"], 4);
+        scene.reader_gets(&sent).await;
+        assert!(scene.reader.events("resync").is_empty());
+        scene.app.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_join_reads_the_numbers_that_redis_has_lost_from_postgres() {
     let scene = Scene::new(&[]).await;
     let worker = scene.app.worker().await;
     let sent = scene.send(3).await;
     scene.app.drained("c").await;
     worker.stop().await;
-    let keys = scene.app.broker.keys();
-    let lost = vec![keys.state(&id("c")), keys.log(&id("c"))];
-    let _: u64 = scene.app.broker.client().del(lost).await.unwrap();
+    scene.forget_state().await;
     let joined = Client::connect(&scene.there, "reader").await.join("c").await;
     assert_eq!(joined["seq"], 3);
     assert_eq!(joined["offset"], sent[2]["offset"]);

@@ -120,7 +120,7 @@ async fn sockets_that_have_joined_a_conversation_do_not_get_its_events_a_second_
     app.conversation(&gateway, "c", &["ann", "bob"]).await;
     let (inside, outside) = (Client::connect(&gateway, "ann").await, Client::connect(&gateway, "ann").await);
     inside.join("c").await;
-    let typing = Typing { user: Profile::unknown(user("bob")) };
+    let typing = Typing { user: Profile::unknown(user("bob")), expires_in_ms: None };
     let event = UserEvent::Conversation(ConversationEvent {
         conversation: id("c"),
         header: Header::transient(EventKind::TypingStarted, Timestamp(7), None).to_string(),
@@ -186,17 +186,17 @@ async fn a_connection_that_looks_healthy_and_is_dead_brings_users_events_again()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_socket_that_connects_while_redis_is_away_is_ready_in_time_and_subscribed_when_it_is_back() {
+async fn a_socket_that_connects_while_nothing_is_heard_is_ready_in_time_and_subscribed_when_it_is_again() {
     let app = TestApp::new().await;
     let proxy = Proxy::before(&app.redis_url()).await;
     let gateway = app.gateway(&[("redis.url", proxy.url()), ("redis.command_deadline", "500ms")]).await;
     let before = Client::connect(&gateway, "bob").await;
-    proxy.cut();
+    proxy.deafen_subscriber();
     let began = Instant::now();
     let ann = Client::connect(&gateway, "ann").await;
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     ann.ping().await;
-    proxy.mend();
+    proxy.break_subscriber();
     for (name, client) in [("ann", &ann), ("bob", &before)] {
         eventually("an event comes", async || {
             app.broker.publish_to_user(&user(name), &custom(1)).await.unwrap();

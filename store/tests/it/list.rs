@@ -58,7 +58,7 @@ async fn joined(
     after: Option<(DateTime<Utc>, ConversationId)>,
     limit: u64,
 ) -> Vec<Joined> {
-    store.joined(&user(name), after.as_ref(), limit).await.unwrap()
+    store.joined(&user(name), None, after.as_ref(), limit).await.unwrap()
 }
 
 fn ids(joined: &[Joined]) -> Vec<&str> {

@@ -1,8 +1,11 @@
 //! Users: what tokens and backends say of them.
 
+use std::collections::HashMap;
+
 use parlance_domain::{
     id::UserId,
     message::Metadata,
+    time::Timestamp,
     user::{Profile, User},
 };
 use serde_json::json;
@@ -98,4 +101,20 @@ async fn a_deleted_user_is_called_by_his_id_again() {
     assert!(!store.delete_user(&user("u1")).await.unwrap());
     assert_eq!(store.user(&user("u1")).await.unwrap(), None);
     assert_eq!(store.profiles(&[user("u1")]).await.unwrap(), [Profile::unknown(user("u1"))]);
+}
+
+#[tokio::test]
+async fn the_newest_time_that_a_user_was_seen_stays_and_makes_nobody_known() {
+    let (_database, store) = TestDatabase::migrated().await;
+    store.upsert_user_claims(&Profile::unknown(user("u1"))).await.unwrap();
+    let before = store.user(&user("u1")).await.unwrap();
+    for (at, kept) in [(1_000, 1_000), (3_000, 3_000), (2_000, 3_000)] {
+        let seen = [(user("u2"), Timestamp(at)), (user("u1"), Timestamp(at))];
+        store.write_last_seen(&seen).await.unwrap();
+        let stored = store.last_seen(&[user("u1"), user("u2")]).await.unwrap();
+        assert_eq!(stored, HashMap::from([(user("u1"), Timestamp(kept))]));
+    }
+    assert_eq!(store.user(&user("u2")).await.unwrap(), None);
+    assert_eq!(store.user(&user("u1")).await.unwrap(), before, "nothing else of him has changed");
+    store.write_last_seen(&[]).await.unwrap();
 }

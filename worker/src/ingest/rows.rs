@@ -103,7 +103,12 @@ impl<'a> Rows<'a> {
                     row.advance(cursor, header.at);
                 }
             }
-            Event::TypingStarted(_) | Event::TypingStopped(_) | Event::Custom(_) => {}
+            Event::TypingStarted(_)
+            | Event::TypingStopped(_)
+            | Event::PresenceChanged(_)
+            | Event::MemberJoined(_)
+            | Event::MemberLeft(_)
+            | Event::Custom(_) => {}
         }
     }
 

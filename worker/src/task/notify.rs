@@ -10,7 +10,7 @@ use std::{
 };
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use parlance_broker::{Broker, BrokerError, here::Here};
+use parlance_broker::{Broker, BrokerError, members::Members};
 use parlance_domain::{
     id::{ConversationId, MessageId, NotificationId, UserId},
     notification::{Notification, NotifyPolicy},
@@ -41,7 +41,7 @@ const MAX_VIEW_BYTES: usize = 64 * 1024;
 pub(crate) struct Notifier {
     broker: Broker,
     store: Store,
-    here: Here,
+    members: Members,
 }
 
 /// Why not everything could be done.
@@ -57,7 +57,7 @@ type WhoIsHere = HashMap<ConversationId, HashSet<UserId>>;
 
 impl Notifier {
     pub(crate) fn new(broker: Broker, store: Store) -> Self {
-        Self { here: Here::new(broker.clone()), broker, store }
+        Self { members: Members::new(broker.clone()), broker, store }
     }
 
     /// Makes notifications of jobs, oldest first, and says how many jobs that were.
@@ -96,7 +96,7 @@ impl Notifier {
         let conversations: HashSet<ConversationId> =
             absent.filter_map(|job| job.conversation.clone()).collect();
         let ask = |conversation: ConversationId| async move {
-            let users = self.here.users(&conversation).await;
+            let users = self.members.users(&conversation).await;
             (conversation, users)
         };
         let answers: Vec<_> =

@@ -10,6 +10,7 @@
 
 #[path = "../../../store/tests/it/database.rs"]
 mod database;
+mod ear;
 mod entries;
 mod history;
 mod proxy;
@@ -30,6 +31,7 @@ mod order;
 mod outage;
 mod outbox;
 mod persisting;
+mod presence;
 mod reactions_and_calls;
 mod settling;
 mod status;

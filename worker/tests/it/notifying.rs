@@ -5,27 +5,26 @@ use std::{
     time::Duration,
 };
 
-use fred::{
-    clients::Client,
-    interfaces::{ClientLike, EventInterface, PubsubInterface},
-    types::{Builder, config::Config},
+use parlance_broker::{
+    lease::{LeaseId, Leases},
+    members::{Changes, Members},
 };
-use parlance_broker::here::{Here, Occupant};
 use parlance_domain::{
     event::EventKind,
-    id::{ConversationId, NotificationId, SessionId, UserId},
+    id::{ConversationId, NotificationId, UserId},
     message::Metadata,
     notification::{Notification, NotificationText},
+    user::Profile,
     user_event::UserEvent,
     version::Version,
 };
 use parlance_store::notification::NotificationPage;
-use tokio::sync::broadcast::Receiver;
 
 use crate::{
+    ear::Ear,
     entries::{changed_message, message_id, notifying},
     server::Server,
-    world::{DEADLINE, World, eventually},
+    world::{World, eventually},
 };
 
 fn conversation(id: &str) -> ConversationId {
@@ -34,10 +33,6 @@ fn conversation(id: &str) -> ConversationId {
 
 fn user(id: &str) -> UserId {
     UserId::new(id).unwrap()
-}
-
-fn occupant(of: &str) -> Occupant {
-    Occupant { session: SessionId::new(format!("session-of-{of}")).unwrap(), user: user(of) }
 }
 
 /// These users take part, and Anna, who sends.
@@ -60,16 +55,20 @@ async fn participants(world: &World, conversation: &str, users: &[&str]) {
         .unwrap();
 }
 
-async fn be_here(world: &World, id: &str, users: &[&str]) {
-    let here: Vec<Occupant> = users.iter().copied().map(occupant).collect();
-    let ttl = Duration::from_secs(60);
-    Here::new(world.broker.clone()).change(&conversation(id), &here, &[], ttl).await.unwrap();
+/// What a gateway says.
+async fn change(world: &World, id: &str, changes: Changes) {
+    let lease = LeaseId::new("gateway", 1);
+    Leases::new(world.broker.clone()).take(&lease, Duration::from_secs(60)).await.unwrap();
+    Members::new(world.broker.clone()).change(&lease, &conversation(id), &changes, 200).await.unwrap();
 }
 
-async fn leave(world: &World, id: &str, user: &str) {
-    let gone = [occupant(user)];
-    let ttl = Duration::from_secs(60);
-    Here::new(world.broker.clone()).change(&conversation(id), &[], &gone, ttl).await.unwrap();
+async fn be_here(world: &World, id: &str, users: &[&str]) {
+    let came = users.iter().map(|of| Profile::unknown(user(of))).collect();
+    change(world, id, Changes { came, ..Changes::default() }).await;
+}
+
+async fn leave(world: &World, id: &str, of: &str) {
+    change(world, id, Changes { went: vec![user(of)], ..Changes::default() }).await;
 }
 
 async fn of(world: &World, user_id: &str) -> Vec<Notification> {
@@ -96,41 +95,15 @@ async fn settled(world: &World) {
     .await;
 }
 
-/// What comes on the channels of some users.
-struct Ear {
-    client: Client,
-    heard: Receiver<fred::types::Message>,
+/// Hears what is published on the channels of some users.
+async fn listen(world: &World, users: &[&str]) -> Ear {
+    Ear::on(world, users.iter().map(|id| world.broker.keys().user_channel(&user(id)))).await
 }
 
-impl Ear {
-    async fn on(world: &World, users: &[&str]) -> Self {
-        let mut builder = Builder::from_config(Config::from_url(&world.broker.config().url).unwrap());
-        builder.with_performance_config(|performance| performance.broadcast_channel_capacity = 4_096);
-        let client = builder.build().unwrap();
-        client.init().await.unwrap();
-        let heard = client.message_rx();
-        for id in users {
-            client.ssubscribe(world.broker.keys().user_channel(&user(id))).await.unwrap();
-        }
-        Self { client, heard }
-    }
-
-    async fn next(&mut self) -> Notification {
-        let heard = tokio::time::timeout(DEADLINE, self.heard.recv()).await;
-        let message = heard.expect("something is announced").unwrap();
-        match serde_json::from_str(&message.value.as_string().unwrap()).unwrap() {
-            UserEvent::Notification(notification) => *notification,
-            other => panic!("{other:?}"),
-        }
-    }
-
-    /// Everything else that was heard.
-    fn rest(&mut self) -> usize {
-        std::iter::from_fn(|| self.heard.try_recv().ok()).count()
-    }
-
-    async fn end(self) {
-        self.client.quit().await.unwrap();
+async fn next(ear: &mut Ear) -> Notification {
+    match serde_json::from_str(&ear.next().await).unwrap() {
+        UserEvent::Notification(notification) => *notification,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -139,11 +112,11 @@ async fn who_is_absent_is_notified_and_who_is_here_is_not() {
     let world = World::new().await;
     participants(&world, "c1", &["ben", "carol"]).await;
     be_here(&world, "c1", &["ben"]).await;
-    let mut ear = Ear::on(&world, &["anna", "ben", "carol"]).await;
+    let mut ear = listen(&world, &["anna", "ben", "carol"]).await;
     let worker = world.start(&[]).await;
     world.append(&notifying("c1", 1, "absent")).await;
 
-    let told = ear.next().await;
+    let told = next(&mut ear).await;
     assert_eq!((told.user.as_str(), told.kind.as_str(), told.text.as_str()), ("carol", "message", "hello"));
     assert_eq!(told.message_id, Some(message_id("c1", 1)));
     let message = told.message.clone().unwrap();
@@ -157,12 +130,12 @@ async fn who_is_absent_is_notified_and_who_is_here_is_not() {
 
     leave(&world, "c1", "ben").await;
     world.append(&notifying("c1", 2, "absent")).await;
-    let users = BTreeSet::from([ear.next().await.user, ear.next().await.user]);
+    let users = BTreeSet::from([next(&mut ear).await.user, next(&mut ear).await.user]);
     assert_eq!(users, BTreeSet::from([user("ben"), user("carol")]));
     settled(&world).await;
     let newest_first: Vec<_> = of(&world, "carol").await.iter().map(|found| found.message_id).collect();
     assert_eq!(newest_first, [Some(message_id("c1", 2)), Some(message_id("c1", 1))]);
-    assert_eq!(ear.rest(), 0, "each is announced once");
+    assert_eq!(ear.rest().await.len(), 0, "each is announced once");
     ear.end().await;
     worker.stop().await;
     world.clean_up().await;
@@ -235,13 +208,13 @@ async fn what_a_worker_left_unannounced_the_next_one_announces() {
     let unannounced = world.store.unannounced_notifications(10).await.unwrap();
     assert!(unannounced.iter().all(|found| found.id != fresh.id), "its gateway is about to announce it");
 
-    let mut ear = Ear::on(&world, &["ben"]).await;
+    let mut ear = listen(&world, &["ben"]).await;
     let worker = world.start(&[]).await;
-    let told = BTreeSet::from([ear.next().await.id, ear.next().await.id]);
+    let told = BTreeSet::from([next(&mut ear).await.id, next(&mut ear).await.id]);
     assert_eq!(told, BTreeSet::from([left.id, of(&world, "ben").await.last().unwrap().id]));
     world.store.mark_announced(fresh.id).await.unwrap();
     settled(&world).await;
-    assert_eq!(ear.rest(), 0);
+    assert_eq!(ear.rest().await.len(), 0);
     ear.end().await;
     worker.stop().await;
     world.clean_up().await;
@@ -268,7 +241,7 @@ async fn workers_that_compete_notify_everybody_once() {
     let world = World::new().await;
     participants(&world, "c1", &["ben", "carol", "dan"]).await;
     be_here(&world, "c1", &["dan"]).await;
-    let mut ear = Ear::on(&world, &["ben", "carol", "dan"]).await;
+    let mut ear = listen(&world, &["ben", "carol", "dan"]).await;
     let fast = [("PARLANCE__NOTIFICATIONS__INTERVAL", "10ms")];
     let workers = [world.start(&fast).await, world.start(&fast).await, world.start(&fast).await];
     for n in 1..=MESSAGES {
@@ -276,13 +249,13 @@ async fn workers_that_compete_notify_everybody_once() {
     }
     let mut told = BTreeSet::new();
     for _ in 0..2 * MESSAGES {
-        let notification = ear.next().await;
+        let notification = next(&mut ear).await;
         assert!(told.insert((notification.user, notification.message_id)), "told twice");
     }
     settled(&world).await;
     assert_eq!(scalar(&world, "SELECT count(*) FROM notifications").await, 2 * MESSAGES as i64);
     assert_eq!((of(&world, "ben").await.len() as u64, of(&world, "dan").await.len()), (MESSAGES, 0));
-    assert_eq!(ear.rest(), 0);
+    assert_eq!(ear.rest().await.len(), 0);
     ear.end().await;
     for worker in workers {
         worker.stop().await;
@@ -304,7 +277,7 @@ async fn while_redis_does_not_know_who_is_here_nobody_is_notified() {
     redis.start_again();
     // Gateways say again who is here when they are connected again, which takes them a moment.
     eventually("redis is back", async || world.broker.ping().await).await;
-    let unknown = Here::new(world.broker.clone()).users(&conversation("c1")).await.unwrap_err();
+    let unknown = Members::new(world.broker.clone()).users(&conversation("c1")).await.unwrap_err();
     assert!(unknown.is_retryable(), "{unknown}");
     be_here(&world, "c1", &["ben"]).await;
     settled(&world).await;

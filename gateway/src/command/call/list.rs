@@ -24,7 +24,7 @@ pub(crate) async fn list(
     limit: usize,
 ) -> Result<(Vec<Call>, bool), Rejection> {
     if !actor.reads_everything() {
-        app.membership.authorize(actor.user_id()?, conversation).await?;
+        app.membership.authorize(actor.asker()?, conversation).await?;
     }
     // The log first: what it has no longer by then was in Postgres before.
     let logged = Logged::read(app, conversation).await?;

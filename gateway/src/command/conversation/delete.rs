@@ -32,7 +32,7 @@ pub(in crate::command) async fn apply(
 async fn delete(app: &App, id: &ConversationId) -> Result<bool, Rejection> {
     let used = match app.membership.policy() {
         Policy::Members => Used::OnlyWhenCreated,
-        Policy::Open => Used::WithoutCreation,
+        Policy::Open | Policy::Token => Used::WithoutCreation,
     };
     let deleted = app.store.delete_conversation(id, used, None).await;
     deleted.map_err(|error| failed("delete a conversation", &error))

@@ -21,7 +21,7 @@ async fn read(app: &App, actor: &Actor, id: &ConversationId) -> Result<Value, Re
     may_read(app, actor, id).await?;
     let stored = app.store.conversation(id).await;
     let stored = stored.map_err(|error| failed("read a conversation", &error))?;
-    let is_open = app.membership.policy() == Policy::Open;
+    let is_open = app.membership.policy() != Policy::Members;
     let there = stored.filter(|stored| !stored.deleted || (is_open && is_used_again(stored)));
     there.map(|stored| reply::conversation(&stored.conversation)).ok_or_else(unknown)
 }

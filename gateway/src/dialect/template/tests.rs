@@ -164,3 +164,22 @@ fn what_can_never_be_filled_is_a_mistake() {
         assert!(text.contains(expected), "{template}: {text}");
     }
 }
+
+#[test]
+fn a_template_knows_whether_it_has_a_field() {
+    let join = CommandName::ConversationJoin;
+    let table = [
+        ("t = { ok = true, id = '{conversationId}' }", false),
+        ("t = '{seq} of {request.conversation}'", false),
+        ("t = 'members'", false),
+        ("t = '{members}'", true),
+        ("t = ['{seq}', { all = '{members}' }]", true),
+        ("t = { 'who[members]' = '{$}' }", true),
+        ("t = '{$}'", true),
+        ("t = { ok = true, '...' = '{$}' }", true),
+    ];
+    for (template, expected) in table {
+        let template_of = compiled(template, &Scope::answering(reply(join), join)).expect(template);
+        assert_eq!(template_of.reads("members"), expected, "{template}");
+    }
+}

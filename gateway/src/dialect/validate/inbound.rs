@@ -34,10 +34,8 @@ pub(super) fn rules(
         let fields = fields(rule, command, notation, mistakes);
         let answering = forms::answering(file, rule, command, failure, mistakes);
         let mut repeated = Vec::new();
-        let templates = [&answering.success, &answering.failure.form].into_iter().flat_map(|form| {
-            let payloads = form.emits.iter().filter_map(|emit| emit.payload.as_ref());
-            payloads.chain([&form.ack])
-        });
+        let forms = [&answering.success, &answering.failure.form];
+        let templates = forms.into_iter().flat_map(|form| form.templates());
         templates.for_each(|template: &Template| template.request_fields(&mut repeated));
         Some(Rule {
             command,

@@ -1,11 +1,17 @@
 //! The canonical reply of each command.
 
+use parlance_broker::{
+    lease::LeaseId,
+    presence::ConnectedSession,
+    stats::{ClusterStats, GatewayStats},
+};
 use parlance_domain::{
     call::Call,
     conversation::{Conversation, ParticipantRole},
-    id::{ConversationId, MessageId},
+    id::{ConversationId, MessageId, UserId},
     message::Message,
     notification::Notification,
+    presence::Presence,
     reaction::{Emoji, Reactions},
     time::Timestamp,
     user::Profile,
@@ -16,6 +22,11 @@ use serde_json::{Value, json};
 /// `session.authenticate`: `{expiresAt}`, null when the token has no end.
 pub fn authenticated(expires_at: Option<Timestamp>) -> Value {
     json!({"expiresAt": expires_at})
+}
+
+/// From when on a user's tokens are in force.
+pub fn revoked(user: &UserId, before: Timestamp) -> Value {
+    json!({"userId": user, "before": before})
 }
 
 /// One conversation of `session.resume`: whether everything that was missed came, and where it stands now.
@@ -46,14 +57,40 @@ pub fn ping(now: Timestamp) -> Value {
     json!({"time": now})
 }
 
-/// `conversation.join`: `{conversationId, epoch, offset, seq}`, where the conversation stands at the join.
-pub fn joined(conversation: &ConversationId, heads: Heads) -> Value {
+/// `conversation.join`: `{conversationId, epoch, offset, seq, members, memberCount}`, where the conversation stands at the
+/// join, and who is there: the ids of some users, and how many there are.
+pub fn joined(conversation: &ConversationId, heads: Heads, members: &[&UserId], count: u64) -> Value {
     json!({
         "conversationId": conversation,
         "epoch": heads.version.epoch,
         "offset": heads.version.rev,
         "seq": heads.seq,
+        "members": members,
+        "memberCount": count,
     })
+}
+
+/// `member.list`: `{conversationId, members, memberCount}`.
+pub fn members(conversation: &ConversationId, members: &[UserId], count: u64) -> Value {
+    json!({"conversationId": conversation, "members": members, "memberCount": count})
+}
+
+/// `stats.get`: `{connected, users, rooms, gateways}`. Users and conversations that are at several gateways count once.
+pub fn stats(cluster: &ClusterStats) -> Value {
+    let ClusterStats { gateways, users, rooms } = cluster;
+    let connected: u64 = gateways.iter().map(|(.., stats)| stats.connected).sum();
+    let gateway = |(lease, at, stats): &(LeaseId, Timestamp, GatewayStats)| {
+        json!({
+            "gateway": lease.gateway(),
+            "connected": stats.connected,
+            "users": stats.users,
+            "rooms": stats.rooms,
+            "dialects": stats.dialects,
+            "at": at,
+        })
+    };
+    let gateways: Vec<Value> = gateways.iter().map(gateway).collect();
+    json!({"connected": connected, "users": users, "rooms": rooms, "gateways": gateways})
 }
 
 /// `conversation.leave`: `{conversationId}`.
@@ -192,6 +229,49 @@ pub fn marked(count: u64) -> Value {
 /// `notification.send`: `{notification}`.
 pub fn notified(notification: &Notification) -> Value {
     json!({"notification": notification.view()})
+}
+
+/// A presence as everybody may see it: `{userId, status, lastSeen, at}`. Whether somebody who looks offline is connected,
+/// and with which session, is not in it.
+pub fn seen(presence: &Presence) -> Value {
+    json!({
+        "userId": presence.user,
+        "status": presence.status,
+        "lastSeen": presence.last_seen(),
+        "at": (presence.at.0 > 0).then_some(presence.at),
+    })
+}
+
+/// `presence.set`: `{presence}`, a [`seen`].
+pub fn presence_set(presence: &Presence) -> Value {
+    json!({"presence": seen(presence)})
+}
+
+/// `presence.get`: `{presences}`, each a [`seen`].
+pub fn presences(presences: &[Presence]) -> Value {
+    json!({"presences": presences.iter().map(seen).collect::<Vec<_>>()})
+}
+
+/// `presence.list`: `{presences, total, nextCursor}`, each a [`seen`].
+pub fn online(presences: &[Presence], total: u64, next: Option<&str>) -> Value {
+    json!({
+        "presences": presences.iter().map(seen).collect::<Vec<_>>(),
+        "total": total,
+        "nextCursor": next,
+    })
+}
+
+/// `session.list`: `{sessions}`, each `{sessionId, gateway, dialect, connectedAt}`.
+pub fn sessions(sessions: &[(ConnectedSession, LeaseId)]) -> Value {
+    let view = |(session, lease): &(ConnectedSession, LeaseId)| {
+        json!({
+            "sessionId": session.id,
+            "gateway": lease.gateway(),
+            "dialect": session.dialect,
+            "connectedAt": session.since,
+        })
+    };
+    json!({"sessions": sessions.iter().map(view).collect::<Vec<_>>()})
 }
 
 /// `user.get`: `{user}`, a [`User::view`](parlance_domain::user::User::view) or, of others, a profile.

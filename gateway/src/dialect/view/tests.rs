@@ -3,6 +3,11 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use parlance_broker::{
+    lease::LeaseId,
+    presence::ConnectedSession,
+    stats::{ClusterStats, GatewayStats},
+};
 use parlance_domain::{
     call::{Call, CallBody, CallStatus, CallType},
     command::CommandName,
@@ -32,6 +37,10 @@ fn profile() -> Profile {
         role: Some("doctor".to_owned()),
         ..Profile::unknown(UserId::new("u1").unwrap())
     }
+}
+
+fn presence() -> Presence {
+    Presence { at: Timestamp(5), session: SessionId::new("s"), ..Presence::unknown(profile().id) }
 }
 
 fn message() -> Message {
@@ -144,7 +153,7 @@ fn every_event() -> Vec<ClientEvent> {
         active: true,
         reactions: reactions(),
     };
-    let by = Typing { user: profile() };
+    let by = Typing { user: profile(), expires_in_ms: Some(7_000) };
     let cursor = Cursor { delivered: Seq(3), read: Seq(2), ..Cursor::start(UserId::new("u1").unwrap()) };
     let envelopes = [
         (EventKind::MessageCreated, Event::MessageCreated(Box::new(message()))),
@@ -162,6 +171,9 @@ fn every_event() -> Vec<ClientEvent> {
         (EventKind::Receipts, Event::Receipts(vec![cursor])),
         (EventKind::TypingStarted, Event::TypingStarted(by.clone())),
         (EventKind::TypingStopped, Event::TypingStopped(by)),
+        (EventKind::PresenceChanged, Event::PresenceChanged(presence())),
+        (EventKind::MemberJoined, Event::MemberJoined(Member { user: profile() })),
+        (EventKind::MemberLeft, Event::MemberLeft(Member { user: profile() })),
     ];
     let session = SessionId::new("s1").unwrap();
     let mut events: Vec<_> =
@@ -245,7 +257,7 @@ fn every_reply_has_the_fields_that_templates_can_name() {
             }
             CommandName::Echo => reply::echo(&json!([1])),
             CommandName::Ping => reply::ping(Timestamp(5)),
-            CommandName::ConversationJoin => reply::joined(&conversation(), heads),
+            CommandName::ConversationJoin => reply::joined(&conversation(), heads, &[&profile().id], 1),
             CommandName::ConversationLeave => reply::left(&conversation()),
             CommandName::ConversationGet | CommandName::ConversationUpdate => reply::conversation(&whole()),
             CommandName::ConversationCreate => reply::created(&whole(), true),
@@ -279,9 +291,27 @@ fn every_reply_has_the_fields_that_templates_can_name() {
             CommandName::NotificationList => reply::notifications(&[notification()], 1, None),
             CommandName::NotificationRead => reply::marked(1),
             CommandName::NotificationSend => reply::notified(&notification()),
+            CommandName::MemberList => reply::members(&conversation(), &[profile().id], 1),
+            CommandName::StatsGet => {
+                let stats = GatewayStats { connected: 1, ..GatewayStats::default() };
+                let gateways = vec![(LeaseId::new("g", 1), Timestamp(5), stats)];
+                reply::stats(&ClusterStats { gateways, users: 1, rooms: 1 })
+            }
+            CommandName::PresenceSet => reply::presence_set(&presence()),
+            CommandName::PresenceGet => reply::presences(&[presence()]),
+            CommandName::PresenceList => reply::online(&[presence()], 1, None),
+            CommandName::SessionList => {
+                let session = ConnectedSession {
+                    id: SessionId::new("s").unwrap(),
+                    dialect: "native".to_owned(),
+                    since: Timestamp(5),
+                };
+                reply::sessions(&[(session, LeaseId::new("g", 1))])
+            }
             CommandName::UserPut => reply::user_put(&User::of(profile()).view(Some(Timestamp(5))), true),
             CommandName::UserImport => reply::users_imported(1, 2),
             CommandName::UserGet => reply::user(&User::of(profile()).view(None)),
+            CommandName::UserRevoke => reply::revoked(&profile().id, Timestamp(5)),
             CommandName::UserList => reply::users(&[User::of(profile()).view(None)], None),
             CommandName::ConversationDelete
             | CommandName::ParticipantRemove
@@ -321,6 +351,7 @@ fn a_cursor_is_told_once_for_what_was_read_and_once_for_what_was_only_delivered(
 #[test]
 fn an_event_comes_from_its_connection_and_a_receipt_from_the_one_that_moved_the_cursor() {
     let session = |text: &str| SessionId::new(text);
+    let socket = |text: &str| Origin::Socket(session(text).unwrap());
     let cursor =
         Cursor { delivered: Seq(4), origin: session("reader"), ..Cursor::start(UserId::new("u").unwrap()) };
     let origin = |event| {
@@ -328,6 +359,17 @@ fn an_event_comes_from_its_connection_and_a_receipt_from_the_one_that_moved_the_
         envelope.header.origin = session("gateway");
         told(&envelope).remove(0).origin
     };
-    assert_eq!(origin(Event::Receipts(vec![cursor])), session("reader"));
-    assert_eq!(origin(Event::TypingStarted(Typing { user: profile() })), session("gateway"));
+    assert_eq!(origin(Event::Receipts(vec![cursor])), socket("reader"));
+    assert_eq!(origin(Event::MessageCreated(Box::new(message()))), socket("gateway"));
+}
+
+#[test]
+fn typing_comes_from_a_user_whatever_he_writes_on() {
+    let typing = Typing { user: profile(), expires_in_ms: Some(5) };
+    let mut envelope = envelope(EventKind::TypingStarted, Event::TypingStarted(typing));
+    envelope.header.origin = SessionId::new("one");
+    let told = told(&envelope).remove(0);
+    let other = SessionId::new("other").unwrap();
+    assert!(told.origin.is(&other, &profile().id));
+    assert!(!told.origin.is(&other, &UserId::new("u2").unwrap()));
 }

@@ -67,9 +67,15 @@ events! {
     /// A user has seen the messages up to a place.
     ReceiptRead = "receipt.read": RECEIPT
     /// Somebody writes.
-    TypingStarted = "typing.started": TYPING
+    TypingStarted = "typing.started": TYPING_STARTED
     /// Somebody stopped writing.
-    TypingStopped = "typing.stopped": TYPING
+    TypingStopped = "typing.stopped": TYPING_STOPPED
+    /// Somebody came online, went offline, or chose a status.
+    PresenceChanged = "presence.changed": PRESENCE
+    /// Somebody came into the conversation with his first socket.
+    MemberJoined = "member.joined": MEMBER
+    /// Somebody went out of the conversation with his last socket.
+    MemberLeft = "member.left": MEMBER
     /// To a user: there is a notification.
     NotificationCreated = "notification.created": NOTIFICATION
     /// To a user: another client of a call says something.

@@ -198,10 +198,58 @@ pub(super) const RECEIPT: &[Field] = &[
     field("at", Shape::Time),
 ];
 
-pub(super) const TYPING: &[Field] = &[
+pub(super) const TYPING_STARTED: &[Field] = &[
     field("conversationId", Shape::Conversation),
     field("userId", Shape::User),
     field("user", Shape::Object(PROFILE)),
+    field("expiresInMs", Shape::Number),
+    field("at", Shape::Time),
+];
+
+pub(super) const TYPING_STOPPED: &[Field] = &[
+    field("conversationId", Shape::Conversation),
+    field("userId", Shape::User),
+    field("user", Shape::Object(PROFILE)),
+    field("at", Shape::Time),
+];
+
+pub(super) const PRESENCE: &[Field] = &[
+    field("userId", Shape::User),
+    field("status", Shape::Text),
+    field("connected", Shape::Flag),
+    field("sessionId", Shape::Text),
+    field("lastSeen", Shape::Time),
+    field("at", Shape::Time),
+];
+
+/// A presence as everybody may see it.
+pub(super) const SEEN: &[Field] = &[
+    field("userId", Shape::User),
+    field("status", Shape::Text),
+    field("lastSeen", Shape::Time),
+    field("at", Shape::Time),
+];
+
+pub(super) const MEMBER: &[Field] = &[
+    field("conversationId", Shape::Conversation),
+    field("userId", Shape::User),
+    field("user", Shape::Object(PROFILE)),
+    field("at", Shape::Time),
+];
+
+pub(super) const SESSION: &[Field] = &[
+    field("sessionId", Shape::Text),
+    field("gateway", Shape::Text),
+    field("dialect", Shape::Text),
+    field("connectedAt", Shape::Time),
+];
+
+pub(super) const GATEWAY: &[Field] = &[
+    field("gateway", Shape::Text),
+    field("connected", Shape::Number),
+    field("users", Shape::Number),
+    field("rooms", Shape::Number),
+    field("dialects", Shape::Json),
     field("at", Shape::Time),
 ];
 

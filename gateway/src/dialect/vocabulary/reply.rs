@@ -4,8 +4,8 @@ use parlance_domain::command::CommandName;
 
 use super::{
     objects::{
-        CALL, CONVERSATION, LISTED_CONVERSATION, MESSAGE, NOTIFICATION, PARTICIPANT, PROFILE, REACTION,
-        STORED_MESSAGE, USER,
+        CALL, CONVERSATION, GATEWAY, LISTED_CONVERSATION, MESSAGE, NOTIFICATION, PARTICIPANT, PROFILE,
+        REACTION, SEEN, SESSION, STORED_MESSAGE, USER,
     },
     shape::{Field, Shape, field},
 };
@@ -43,10 +43,17 @@ pub(in crate::dialect) fn reply(command: CommandName) -> Shape {
         CommandName::NotificationList => NOTIFICATIONS,
         CommandName::NotificationRead => MARKED,
         CommandName::NotificationSend => NOTIFIED,
+        CommandName::PresenceSet => PRESENCE_SET,
+        CommandName::PresenceGet => PRESENCES,
+        CommandName::PresenceList => ONLINE,
+        CommandName::MemberList => MEMBERS,
+        CommandName::SessionList => SESSIONS,
+        CommandName::StatsGet => STATS,
         CommandName::UserPut => USER_PUT,
         CommandName::UserImport => USERS_IMPORTED,
         CommandName::UserGet => USER_REPLY,
         CommandName::UserList => USERS,
+        CommandName::UserRevoke => REVOKED,
         CommandName::ConversationDelete
         | CommandName::ParticipantRemove
         | CommandName::ReceiptDelivered
@@ -68,7 +75,9 @@ pub(in crate::dialect) fn argument(command: CommandName, name: &str) -> Option<S
     Some(match name {
         "conversation" => Shape::Conversation,
         "user" | "to" => Shape::User,
+        "before" if command == CommandName::UserRevoke => Shape::Text,
         "before" | "after" | "page" | "limit" | "seq" => Shape::Number,
+        "users" if command == CommandName::PresenceGet => Shape::List(&Shape::User),
         "messages" | "notifications" => Shape::List(&Shape::Text),
         "attachments" | "users" => Shape::List(&Shape::Json),
         "participants" => Shape::List(&Shape::User),
@@ -87,7 +96,11 @@ pub(in crate::dialect) fn needed(command: CommandName) -> &'static [&'static [&'
         | CommandName::ConversationList
         | CommandName::NotificationList
         | CommandName::NotificationRead
+        | CommandName::PresenceList
+        | CommandName::StatsGet
         | CommandName::UserList => &[],
+        CommandName::PresenceSet => &[&["status"]],
+        CommandName::PresenceGet => &[&["users"]],
         CommandName::SessionAuthenticate => &[&["token"]],
         CommandName::SessionResume => &[&["conversations"]],
         CommandName::ConversationCreate => &[&["participants"]],
@@ -96,6 +109,7 @@ pub(in crate::dialect) fn needed(command: CommandName) -> &'static [&'static [&'
         | CommandName::ConversationGet
         | CommandName::ConversationDelete
         | CommandName::ParticipantList
+        | CommandName::MemberList
         | CommandName::TypingStart
         | CommandName::TypingStop
         | CommandName::CallStart
@@ -117,11 +131,17 @@ pub(in crate::dialect) fn needed(command: CommandName) -> &'static [&'static [&'
         CommandName::CustomEmit => &[&["event"]],
         CommandName::UserPut => &[&["user"], &["name"]],
         CommandName::UserImport => &[&["users"]],
-        CommandName::UserGet | CommandName::UserDelete | CommandName::UserDisconnect => &[&["user"]],
+        CommandName::UserGet
+        | CommandName::UserDelete
+        | CommandName::UserDisconnect
+        | CommandName::UserRevoke
+        | CommandName::SessionList => &[&["user"]],
     }
 }
 
 const AUTHENTICATED: &[Field] = &[field("expiresAt", Shape::Time)];
+
+const REVOKED: &[Field] = &[field("userId", Shape::User), field("before", Shape::Time)];
 
 const RESUMED: &[Field] = &[field("conversations", Shape::List(&Shape::Object(RESUMED_CONVERSATION)))];
 
@@ -143,6 +163,8 @@ const JOINED: &[Field] = &[
     field("epoch", Shape::Number),
     field("offset", Shape::Number),
     field("seq", Shape::Number),
+    field("members", Shape::List(&Shape::User)),
+    field("memberCount", Shape::Number),
 ];
 
 const LEFT: &[Field] = &[field("conversationId", Shape::Conversation)];
@@ -198,6 +220,31 @@ const NOTIFICATIONS: &[Field] = &[
 const MARKED: &[Field] = &[field("marked", Shape::Number)];
 
 const NOTIFIED: &[Field] = &[field("notification", Shape::Object(NOTIFICATION))];
+
+const PRESENCE_SET: &[Field] = &[field("presence", Shape::Object(SEEN))];
+
+const PRESENCES: &[Field] = &[field("presences", Shape::List(&Shape::Object(SEEN)))];
+
+const ONLINE: &[Field] = &[
+    field("presences", Shape::List(&Shape::Object(SEEN))),
+    field("total", Shape::Number),
+    field("nextCursor", Shape::Text),
+];
+
+const MEMBERS: &[Field] = &[
+    field("conversationId", Shape::Conversation),
+    field("members", Shape::List(&Shape::User)),
+    field("memberCount", Shape::Number),
+];
+
+const SESSIONS: &[Field] = &[field("sessions", Shape::List(&Shape::Object(SESSION)))];
+
+const STATS: &[Field] = &[
+    field("connected", Shape::Number),
+    field("users", Shape::Number),
+    field("rooms", Shape::Number),
+    field("gateways", Shape::List(&Shape::Object(GATEWAY))),
+];
 
 const USER_REPLY: &[Field] = &[field("user", Shape::Object(USER))];
 

@@ -94,17 +94,20 @@ impl Worker {
                 }
             };
             for (conversation, state) in ids.into_iter().zip(states) {
-                let Some(state) = state else { continue };
-                let _ = results.send(Task::Compared { conversation, newest: state.heads.version }).await;
+                let newest = state.map(|state| state.heads.version);
+                let _ = results.send(Task::Compared { conversation, newest }).await;
             }
         });
     }
 
-    pub(super) fn compared(&mut self, conversation: &ConversationId, newest: Version) {
+    /// Takes the newest version that Redis knows. Where it knows nothing any more, only Postgres can tell: the state has
+    /// gone, maybe with an event that was not heard here, and it comes back only with the next one.
+    pub(super) fn compared(&mut self, conversation: &ConversationId, newest: Option<Version>) {
         let Some(Phase::Live(order)) = self.rooms.get_mut(conversation).map(|room| &mut room.phase) else {
             return;
         };
-        if newest > order.heads().version && order.park() {
+        let may_be_behind = newest.is_none_or(|newest| newest > order.heads().version);
+        if may_be_behind && order.park() {
             self.repair(conversation);
         }
     }

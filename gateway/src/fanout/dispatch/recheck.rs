@@ -37,7 +37,7 @@ enum ReadError {
 impl Worker {
     /// Looks up who of those in the room takes part, beside the worker.
     pub(super) fn recheck(&mut self, conversation: &ConversationId) {
-        if self.shared.membership.policy() == Policy::Open {
+        if self.shared.membership.policy() != Policy::Members {
             return;
         }
         let Some(room) = self.rooms.get(conversation) else {

@@ -21,7 +21,7 @@ fn event(epoch: u64, rev: u64) -> Envelope {
             at: Timestamp(0),
             origin: None,
         },
-        event: Event::TypingStarted(Typing { user }),
+        event: Event::TypingStarted(Typing { user, expires_in_ms: None }),
     }
 }
 

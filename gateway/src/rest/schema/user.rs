@@ -114,6 +114,36 @@ pub struct UsersImported {
     pub updated: u64,
 }
 
+/// Which tokens are to be revoked.
+#[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Revocation {
+    /// Those that were issued before this moment; now, when it is left out. At most five minutes from now.
+    pub before: Option<Moment>,
+}
+
+/// A point in time: in ISO 8601 with an offset, or in milliseconds since the Unix epoch.
+#[derive(ToSchema)]
+#[serde(untagged)]
+pub enum Moment {
+    Text(Timestamp),
+    Milliseconds(Milliseconds),
+}
+
+/// Milliseconds since the Unix epoch.
+#[derive(ToSchema)]
+#[schema(minimum = 0, example = 1769851800000_i64)]
+pub struct Milliseconds(i64);
+
+/// Since when a user's tokens are in force.
+#[derive(ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Revoked {
+    pub user_id: UserId,
+    /// Tokens that were issued before are refused.
+    pub before: Timestamp,
+}
+
 /// A page of users.
 #[derive(ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

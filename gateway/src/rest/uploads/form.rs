@@ -106,7 +106,7 @@ async fn conversation_of(app: &App, actor: &Actor, field: Field<'_>) -> Result<C
     }
     let text = String::from_utf8(text).map_err(|_| Rejection::invalid("conversation", "is no UTF-8"))?;
     let id = ConversationId::new(text).map_err(|problem| Rejection::invalid("conversation", problem))?;
-    app.membership.authorize(&actor.profile()?.id, &id).await?;
+    app.membership.authorize(actor.asker()?, &id).await?;
     Ok(id)
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use axum::{
     body::Body as AxumBody,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use futures_util::TryStreamExt;
@@ -12,6 +12,8 @@ use object_store::{GetRange, GetResult};
 use parlance_domain::upload::Upload;
 
 use crate::uploads::is_shown_inline;
+
+const CROSS_ORIGIN: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 /// The answer with a file or a part of it: nothing of it can run, wherever it is opened.
 pub(super) fn serve(upload: &Upload, tag: &str, part: Option<&Range<u64>>, stored: GetResult) -> Response {
@@ -21,7 +23,7 @@ pub(super) fn serve(upload: &Upload, tag: &str, part: Option<&Range<u64>>, store
         format!("{disposition}; filename*=UTF-8''{}", encoded.replace('+', "%20").replace('*', "%2A"));
     let length = part.map_or(upload.size, |part| part.end - part.start);
     let mut headers = HeaderMap::new();
-    let mut set = |name, value: &str| {
+    let mut set = |name: HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);
         }
@@ -33,7 +35,9 @@ pub(super) fn serve(upload: &Upload, tag: &str, part: Option<&Range<u64>>, store
     set(header::ACCEPT_RANGES, "bytes");
     set(header::CACHE_CONTROL, "private, max-age=86400, immutable");
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    set(header::CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox");
+    set(header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; sandbox");
+    // Pages elsewhere show pictures.
+    set(CROSS_ORIGIN, "cross-origin");
     if let Some(part) = part {
         let range = format!("bytes {}-{}/{}", part.start, part.end - 1, upload.size);
         set(header::CONTENT_RANGE, &range);

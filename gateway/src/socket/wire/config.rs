@@ -1,14 +1,18 @@
 //! The settings of the wire, as valid values. Reading them from a file or the environment is not done here.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::limits::Entrance;
+use crate::web::origins::{Allowed, Origins};
 
 /// Engine.IO, Socket.IO and transport settings of the Socket.IO endpoint.
 #[derive(Clone, Debug)]
 pub struct WireConfig {
     /// Where Socket.IO is served; every entry is an equal alias. Never empty after [`WireConfig::check`].
     pub paths: Vec<SocketPath>,
-    /// Which web origins may connect.
-    pub origins: Origins,
+    /// Which web pages may connect; which of them may where is for who knows the namespaces.
+    pub origins: Allowed,
     /// How many reverse proxies of one's own stand in front: that many entries of `X-Forwarded-For`, counted
     /// from the right, are believed. 0 takes the address of the TCP connection.
     pub trusted_hops: usize,
@@ -30,6 +34,8 @@ pub struct WireConfig {
     pub max_buffer_packets: usize,
     /// Read buffer of one WebSocket. It is allocated for the life of the connection.
     pub ws_read_buffer_bytes: usize,
+    /// Who may open a session; everybody when there is none.
+    pub entrance: Option<Arc<Entrance>>,
     /// When a client that does not read is given up.
     pub slow_reader: SlowReader,
     /// Whether frames may be written past the engine. Only benchmarks turn it off.
@@ -55,7 +61,7 @@ impl Default for WireConfig {
     fn default() -> Self {
         Self {
             paths: vec![SocketPath(super::request::ENGINE_PATH.to_owned())],
-            origins: Origins::Any,
+            origins: Allowed::by([&Origins::Any]),
             trusted_hops: 0,
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(60),
@@ -66,6 +72,7 @@ impl Default for WireConfig {
             max_payload_bytes: 2 << 20,
             max_buffer_packets: 4096,
             ws_read_buffer_bytes: 512,
+            entrance: None,
             slow_reader: SlowReader::default(),
             fast_lane: true,
         }
@@ -134,15 +141,6 @@ impl SocketPath {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-}
-
-/// Which web origins may use the endpoint. Requests without an `Origin` header (apps, servers) always may.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origins {
-    /// Every page, but without cookies: browsers do not combine `*` with credentials.
-    Any,
-    /// These origins (`https://app.example.com`), with credentials.
-    List(Vec<String>),
 }
 
 #[cfg(test)]

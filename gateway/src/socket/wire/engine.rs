@@ -11,12 +11,16 @@ use http_body_util::{BodyExt, Empty, Full};
 use socketioxide::adapter::Adapter;
 use socketioxide::service::SocketIoService;
 use socketioxide::socket::Sid;
-use socketioxide::{SocketIo, SocketIoBuilder};
+use socketioxide::{ParserConfig, SocketIo, SocketIoBuilder};
 use tower::service_fn;
 
 use super::config::WireConfig;
 use super::request::{Ask, ENGINE_PATH};
 use super::stream::ClientStream;
+
+/// How many binary attachments a packet may announce. No command takes any; a packet with some is refused when they
+/// are there, and with more its connection ends.
+const MAX_ATTACHMENTS: usize = 16;
 
 /// The engine's packet that ends a session (Engine.IO protocol, `close`).
 pub(super) const CLOSE_PACKET: &[u8] = b"1";
@@ -26,7 +30,11 @@ pub(super) fn build<A: Adapter>(
     builder: SocketIoBuilder<A>,
     config: &WireConfig,
 ) -> (Arc<dyn Engine>, SocketIo<A>) {
+    let parser = ParserConfig::common()
+        .max_incoming_binaries(MAX_ATTACHMENTS)
+        .max_incoming_binary_buf_size(config.max_message_bytes);
     let (service, io) = builder
+        .with_parser(parser)
         .req_path(ENGINE_PATH)
         .ping_interval(config.ping_interval)
         .ping_timeout(config.ping_timeout)

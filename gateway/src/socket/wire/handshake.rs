@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::ConnectInfo;
 use http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN, USER_AGENT};
-use http::{HeaderMap, HeaderName, Request};
+use http::{Extensions, HeaderMap, HeaderName, Request};
 
 use super::request::Refusal;
 
@@ -56,7 +56,6 @@ impl Handshake {
     /// Copies what is needed out of a request.
     pub(super) fn read<B>(request: &Request<B>, trusted_hops: usize) -> Result<Self, Refusal> {
         let headers = request.headers();
-        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
         Ok(Self {
             path: request.uri().path().into(),
             query: bounded(Some(request.uri().query().unwrap_or_default()), CREDENTIAL_BYTES)?
@@ -66,9 +65,13 @@ impl Handshake {
             user_agent: headers.get(USER_AGENT).map(|value| cut(&String::from_utf8_lossy(value.as_bytes()))),
             authorization: bounded(text(headers, AUTHORIZATION), CREDENTIAL_BYTES)?,
             cookies: bounded(joined(headers, COOKIE, "; ").as_deref(), CREDENTIAL_BYTES)?,
-            // On a dual-stack listener an IPv4 client looks like ::ffff:1.2.3.4.
-            address: forwarded(headers, trusted_hops).or(peer).map(|address| address.to_canonical()),
+            address: client_address(headers, request.extensions(), trusted_hops),
         })
+    }
+
+    /// The same without its cookies.
+    pub fn without_cookies(&self) -> Self {
+        Self { cookies: None, ..self.clone() }
     }
 
     /// A value of the query, decoded; the first one when there are several.
@@ -76,6 +79,17 @@ impl Handshake {
         let mut pairs = url::form_urlencoded::parse(self.query.as_bytes());
         pairs.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
     }
+}
+
+/// A client's address: what the trusted proxies say, else that of the connection.
+pub(crate) fn client_address(
+    headers: &HeaderMap,
+    extensions: &Extensions,
+    trusted_hops: usize,
+) -> Option<IpAddr> {
+    let peer = extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+    // On a dual-stack listener an IPv4 client looks like ::ffff:1.2.3.4.
+    forwarded(headers, trusted_hops).or(peer).map(|address| address.to_canonical())
 }
 
 /// The entry that the outermost trusted proxy appended: what lies left of it anybody could have written.

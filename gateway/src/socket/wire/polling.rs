@@ -16,19 +16,27 @@ use super::handshake::Handshake;
 use super::request::{Ask, Refusal};
 use super::service::Endpoint;
 use super::{KillReason, Transport, Wire};
+use crate::limits::Pass;
+use crate::web::is_encoded;
 
 /// The engine's packet that only answers a poll (Engine.IO protocol, `noop`).
 const NOOP_PACKET: &[u8] = b"6";
+/// The answer to packets that were taken.
+const ACCEPTED: &[u8] = b"ok";
 /// Stands between the packets of a polling body.
 const SEPARATOR: u8 = 0x1e;
 
 impl Endpoint {
     /// Opens a polling session and learns its id from the answer.
-    pub(super) async fn open(&self, handshake: Handshake) -> Result<Response<Body>, Refusal> {
+    pub(super) async fn open(
+        &self,
+        handshake: Handshake,
+        pass: Option<Pass>,
+    ) -> Result<Response<Body>, Refusal> {
         if self.is_draining() {
             return Err(Refusal::Draining);
         }
-        let slot = self.wires.open(Transport::Polling, handshake);
+        let slot = self.wires.open(Transport::Polling, handshake, pass);
         let wire = Arc::clone(slot.wire());
         let mut request = Request::new(Full::default());
         *request.uri_mut() = Ask::Open.engine_uri()?;
@@ -70,6 +78,9 @@ impl Endpoint {
     /// Takes packets from the client. The body is read here, within a time and a size.
     pub(super) async fn post(&self, sid: Sid, request: Request<Body>) -> Result<Response<Body>, Refusal> {
         let wire = self.wires.polling(sid)?;
+        if is_encoded(request.headers()) {
+            return Err(Refusal::EncodedBody);
+        }
         let (parts, body) = request.into_parts();
         let content_type = parts.headers.get(CONTENT_TYPE).cloned();
         drop(parts.extensions);
@@ -84,6 +95,9 @@ impl Endpoint {
             }
         };
         wire.count_received(body.len());
+        if wire.muted() {
+            return Ok(text(ACCEPTED.into()));
+        }
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = Ask::Post(sid).engine_uri()?;

@@ -15,6 +15,7 @@ use super::handshake::Handshake;
 use super::metrics::Traffic;
 use super::request::Refusal;
 use super::{KillReason, Transport, Wire};
+use crate::limits::Pass;
 
 const SWEEP: Duration = Duration::from_secs(1);
 /// How long a killed polling client that had no GET pending can still fetch its close packet.
@@ -32,8 +33,14 @@ pub struct Wires {
 
 #[derive(Default)]
 struct State {
-    live: HashMap<u64, Arc<Wire>>,
+    live: HashMap<u64, Live>,
     polling: HashMap<Sid, Polling>,
+}
+
+/// A listed session. It has its place as long as it is listed, whoever keeps the wire.
+struct Live {
+    wire: Arc<Wire>,
+    _pass: Option<Pass>,
 }
 
 /// A session that was opened by polling.
@@ -96,7 +103,7 @@ impl Wires {
 
     /// The live wires of this moment, to be ended at one's own pace.
     pub fn snapshot(&self) -> Vec<Arc<Wire>> {
-        self.state().live.values().cloned().collect()
+        self.state().live.values().map(|live| Arc::clone(&live.wire)).collect()
     }
 
     /// Ends every live wire.
@@ -136,7 +143,7 @@ impl Wires {
             Polling::Live(_) => true,
             Polling::Farewell { until } => *until > now,
         });
-        let overdue = |wire: &Arc<Wire>| {
+        let overdue = |Live { wire, .. }: &Live| {
             let reason = match wire {
                 wire if wire.has_parted(now) => KillReason::Disconnected,
                 wire if wire.is_slow(now) => KillReason::SlowReader,
@@ -167,10 +174,15 @@ impl Wires {
     }
 
     /// A new wire and the slot that keeps it listed.
-    pub(super) fn open(self: &Arc<Self>, transport: Transport, from: Handshake) -> WireSlot {
+    pub(super) fn open(
+        self: &Arc<Self>,
+        transport: Transport,
+        from: Handshake,
+        pass: Option<Pass>,
+    ) -> WireSlot {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let wire = Arc::new(Wire::new(id, self, transport, from));
-        self.state().live.insert(id, Arc::clone(&wire));
+        self.state().live.insert(id, Live { wire: Arc::clone(&wire), _pass: pass });
         WireSlot(Arc::new(Owner(wire)))
     }
 

@@ -2,10 +2,14 @@
 //!
 //! Answers have the shape and codes of the reference implementation: `{"code":1,"message":"Session ID unknown"}`.
 
+use std::time::Duration;
+
 use axum::body::Body;
-use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Method, Response, StatusCode, Uri};
 use socketioxide::socket::Sid;
+
+use crate::limits::Full;
 
 /// The one path that the engine knows; every configured path is an alias of it.
 pub(super) const ENGINE_PATH: &str = "/socket.io";
@@ -36,6 +40,11 @@ pub(super) enum Refusal {
     HeadersTooLarge,
     BodyTooLarge,
     BodyTimeout,
+    EncodedBody,
+    /// The address opens sessions too often; it may again after so long.
+    TooOften(Duration),
+    /// There is no room; there may be after so long.
+    NoRoom(Duration),
     Draining,
     Internal,
 }
@@ -54,26 +63,47 @@ impl Refusal {
                 (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, 3, "Header or query too large")
             }
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, 3, "Payload too large"),
+            Self::EncodedBody => (StatusCode::UNSUPPORTED_MEDIA_TYPE, 3, "Content-Encoding not supported"),
             Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, 3, "Body took too long"),
+            Self::TooOften(_) => (StatusCode::TOO_MANY_REQUESTS, 3, "Too many connections, try again later"),
+            Self::NoRoom(_) => (StatusCode::SERVICE_UNAVAILABLE, 3, "Too many clients, try again later"),
             Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, 3, "Server is going away"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, 3, "Internal error"),
+        }
+    }
+
+    /// When it is worth to try again, where that is known.
+    fn wait(self) -> Option<Duration> {
+        match self {
+            Self::TooOften(wait) | Self::NoRoom(wait) => Some(wait),
+            Self::Draining => Some(Duration::from_secs(1)),
+            _ => None,
         }
     }
 
     /// The HTTP answer.
     pub(super) fn response(self) -> Response<Body> {
         let (status, code, message) = self.parts();
-        let mut response = Response::new(Body::from(format!(r#"{{"code":{code},"message":"{message}"}}"#)));
+        let wait = self.wait().map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
+        let retry = wait.map(|ms| format!(r#","retryAfterMs":{ms}"#)).unwrap_or_default();
+        let body = format!(r#"{{"code":{code},"message":"{message}"{retry}}}"#);
+        let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(ms) = wait {
+            // In whole seconds (RFC 9110, 10.2.3), none too early.
+            headers.insert(RETRY_AFTER, HeaderValue::from(ms.div_ceil(1_000)));
+        }
         match self {
             Self::UpgradeRequired => {
                 headers.insert(http::header::UPGRADE, HeaderValue::from_static("websocket"));
                 headers.insert(http::header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
             }
+            Self::EncodedBody => {
+                headers.insert(http::header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            }
             Self::Draining => {
-                headers.insert(http::header::RETRY_AFTER, HeaderValue::from_static("1"));
                 headers.insert(HeaderName::from_static("connection"), HeaderValue::from_static("close"));
             }
             _ => {}
@@ -120,6 +150,15 @@ impl Ask {
     }
 }
 
+impl From<Full> for Refusal {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::TooOften(wait) => Self::TooOften(wait),
+            Full::NoRoom(wait) => Self::NoRoom(wait),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,5 +200,23 @@ mod tests {
         let ask = ask(&Method::GET, &format!("EIO=4&transport=polling&token=secret&sid={SID}")).unwrap();
         let expected = format!("/socket.io/?EIO=4&transport=polling&sid={SID}");
         assert_eq!(ask.engine_uri().unwrap().to_string(), expected);
+    }
+
+    #[tokio::test]
+    async fn who_is_refused_for_now_is_told_when_to_come_back() {
+        for (refusal, status, seconds) in [
+            (Refusal::TooOften(Duration::from_millis(1_001)), 429, "2"),
+            (Refusal::NoRoom(Duration::from_secs(5)), 503, "5"),
+            (Refusal::Draining, 503, "1"),
+        ] {
+            let answer = refusal.response();
+            assert_eq!(
+                (answer.status().as_u16(), answer.headers()[RETRY_AFTER].to_str().unwrap()),
+                (status, seconds)
+            );
+            let body = axum::body::to_bytes(answer.into_body(), 1_000).await.unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body["retryAfterMs"], refusal.wait().unwrap().as_millis() as u64);
+        }
     }
 }

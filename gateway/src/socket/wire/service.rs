@@ -6,19 +6,21 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
+use axum::middleware::{self, Next};
 use axum::routing::any;
 use futures_util::FutureExt;
-use http::{Method, Request, Response, StatusCode};
+use http::{Request, Response};
 use parlance_chassis::lifecycle::Handle;
 use socketioxide::adapter::Adapter;
 use socketioxide::{SocketIo, SocketIoBuilder};
 
 use super::Wires;
 use super::config::{WireConfig, WireConfigError};
-use super::cors::{self, Verdict};
 use super::engine::{self, Engine};
 use super::handshake::Handshake;
 use super::request::{Ask, Refusal};
+use crate::limits::Pass;
+use crate::web::{cors, origins::Verdict};
 
 /// Builds Socket.IO and its endpoint. `builder` brings the adapter; every other setting comes from `config`.
 /// Returns the routes (one for each path and with a trailing slash), the handle on which handlers are registered, and
@@ -61,7 +63,10 @@ impl Endpoint {
         for path in paths {
             router = router.route(path, any(answer)).route(&format!("{path}/"), any(answer));
         }
-        router.with_state(self)
+        router
+            .layer(cors::polling(&self.config.origins))
+            .layer(middleware::from_fn_with_state(Arc::clone(&self), known_origin))
+            .with_state(self)
     }
 
     pub(super) fn is_draining(&self) -> bool {
@@ -72,13 +77,20 @@ impl Endpoint {
         Handshake::read(request, self.config.trusted_hops)
     }
 
+    /// A place for a new session.
+    pub(super) fn enter(&self, from: &Handshake) -> Result<Option<Pass>, Refusal> {
+        let Some(entrance) = &self.config.entrance else { return Ok(None) };
+        Ok(Some(entrance.enter(from.address)?))
+    }
+
     async fn dispatch(self: &Arc<Self>, request: Request<Body>) -> Result<Response<Body>, Refusal> {
         match Ask::parse(request.method(), request.uri().query())? {
             Ask::WebSocket(sid) => self.upgrade(request, sid),
             Ask::Open => {
                 let handshake = self.handshake(&request)?;
                 drop(request);
-                self.open(handshake).await
+                let pass = self.enter(&handshake)?;
+                self.open(handshake, pass).await
             }
             Ask::Poll(sid) => {
                 drop(request);
@@ -90,15 +102,17 @@ impl Endpoint {
 }
 
 async fn answer(State(endpoint): State<Arc<Endpoint>>, request: Request<Body>) -> Response<Body> {
-    let origins = &endpoint.config.origins;
-    let verdict = origins.judge(request.headers());
-    let mut response = match verdict {
+    endpoint.dispatch(request).await.unwrap_or_else(Refusal::response)
+}
+
+/// Refuses the requests of foreign pages, their preflights too: browsers let any page open a WebSocket.
+async fn known_origin(
+    State(endpoint): State<Arc<Endpoint>>,
+    request: Request<Body>,
+    next: Next,
+) -> Response<Body> {
+    match endpoint.config.origins.judge(request.headers()) {
         Verdict::Foreign => Refusal::ForeignOrigin.response(),
-        _ if request.method() == Method::OPTIONS => cors::preflight(request.headers()),
-        _ => endpoint.dispatch(request).await.unwrap_or_else(Refusal::response),
-    };
-    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
-        verdict.apply(response.headers_mut(), origins);
+        Verdict::NoOrigin | Verdict::Anyone | Verdict::Listed => next.run(request).await,
     }
-    response
 }

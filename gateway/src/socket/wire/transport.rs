@@ -47,6 +47,8 @@ pub enum KillReason {
     Shutdown,
     /// The gateway has too much to do.
     Overload,
+    /// What the client does had to be refused over and over.
+    Abuse,
     /// The client sent more than is allowed in one piece.
     Oversized,
     /// A Socket.IO DISCONNECT was sent; this makes sure that the client goes.
@@ -63,6 +65,7 @@ impl KillReason {
             Self::Drain => "drain",
             Self::Shutdown => "shutdown",
             Self::Overload => "overload",
+            Self::Abuse => "abuse",
             Self::Oversized => "oversized",
             Self::Disconnected => "disconnected",
             Self::Broken => "broken",
@@ -75,9 +78,10 @@ impl KillReason {
             2 => Self::Drain,
             3 => Self::Shutdown,
             4 => Self::Overload,
-            5 => Self::Oversized,
-            6 => Self::Disconnected,
-            7 => Self::Broken,
+            5 => Self::Abuse,
+            6 => Self::Oversized,
+            7 => Self::Disconnected,
+            8 => Self::Broken,
             _ => return None,
         })
     }
@@ -94,7 +98,7 @@ impl KillReason {
             Self::Drain | Self::Shutdown | Self::Broken => 1001,
             Self::Overload => 1013,
             Self::Oversized => 1009,
-            Self::SlowReader => 1008,
+            Self::SlowReader | Self::Abuse => 1008,
             Self::Disconnected => 1000,
         }
     }

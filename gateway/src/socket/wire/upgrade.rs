@@ -46,7 +46,11 @@ impl Endpoint {
         let on_upgrade = request.extensions_mut().remove::<OnUpgrade>().ok_or(Refusal::UpgradeRequired)?;
         let session = match sid {
             None if self.is_draining() => return Err(Refusal::Draining),
-            None => Session::New(self.wires.open(Transport::WebSocket, self.handshake(&request)?)),
+            None => {
+                let handshake = self.handshake(&request)?;
+                let pass = self.enter(&handshake)?;
+                Session::New(self.wires.open(Transport::WebSocket, handshake, pass))
+            }
             Some(sid) => Session::Polling(Probing::begin(self.wires.polling(sid)?)?, sid),
         };
         // Nothing of the request may live on in the task: its headers share the connection's read buffer.

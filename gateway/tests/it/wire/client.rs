@@ -22,7 +22,12 @@ pub struct Answer {
 impl Answer {
     /// The first header of that name, given in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().find_map(|line| {
+        self.headers(name).next()
+    }
+
+    /// All headers of that name.
+    pub fn headers(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.head.lines().filter_map(move |line| {
             let (key, value) = line.split_once(": ")?;
             key.eq_ignore_ascii_case(name).then_some(value)
         })
@@ -148,6 +153,11 @@ impl Ws {
 
     pub async fn send(&mut self, packet: &str) {
         self.stream.send(Message::text(packet)).await.unwrap();
+    }
+
+    /// The same on a connection that may have ended; false when it has.
+    pub async fn try_send(&mut self, packet: &str) -> bool {
+        self.stream.send(Message::text(packet)).await.is_ok()
     }
 
     /// The next packet that is no ping; `None` when the connection has ended.

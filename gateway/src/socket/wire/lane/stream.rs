@@ -61,11 +61,17 @@ impl AsyncRead for LaneStream {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
         let before = buf.filled().len();
-        if !this.ahead.take(buf) {
-            ready!(Pin::new(&mut this.tcp).poll_read(cx, buf))?;
+        loop {
+            if !this.ahead.take(buf) {
+                ready!(Pin::new(&mut this.tcp).poll_read(cx, buf))?;
+            }
+            let read = buf.filled().len() - before;
+            this.ahead.count(&this.wire, read);
+            if read == 0 || !this.wire.muted() {
+                return Poll::Ready(Ok(()));
+            }
+            buf.set_filled(before);
         }
-        this.ahead.count(&this.wire, buf.filled().len() - before);
-        Poll::Ready(Ok(()))
     }
 }
 

@@ -4,13 +4,14 @@
 use std::convert::Infallible;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::FutureExt;
-use governor::Quota;
 use parlance_chassis::lifecycle::Lifecycle;
 use parlance_domain::id::{SessionId, UserId};
-use parlance_domain::user::Profile;
+use parlance_gateway::auth::Identity;
 use parlance_gateway::dialect::{Audience, Dialects, Frame};
+use parlance_gateway::limits::Rate;
 use parlance_gateway::listener::{self, HttpLimits};
 use parlance_gateway::socket::cluster::{AckSender, Adapter, ClusterDriver, SocketRef};
 use parlance_gateway::socket::session::{Acknowledgement, NewSession, Session};
@@ -97,11 +98,14 @@ impl Speaker {
         let session = Session::new(NewSession {
             key: 1,
             id: SessionId::from_random(1),
-            profile: Profile::unknown(UserId::new("ann").unwrap()),
+            identity: Identity::claimed(UserId::new("ann").unwrap()),
             dialect: Arc::clone(Dialects::load(None, "native").unwrap().get("native").unwrap()),
             namespace: namespace.into(),
             wire: Arc::clone(slot.wire()),
-            quota: Quota::per_second(NonZeroU32::MAX),
+            place: None,
+            rate: Rate::per_second(NonZeroU32::MAX, NonZeroU32::MAX),
+            refusals: u32::MAX,
+            refusals_in: Duration::from_secs(1),
         });
         Self { socket, session, next: Arc::default() }
     }

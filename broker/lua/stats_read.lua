@@ -1,0 +1,16 @@
+-- Lists what the gateways say of themselves whose leases hold.
+--
+-- KEYS 1 what gateways say · 2 leases
+--
+-- Answers {lease, when, what of each}
+
+local flat, answer = redis.call('HGETALL', KEYS[1]), {}
+for i = 1, #flat, 2 do
+  if holds(KEYS[2], flat[i]) then
+    local at, text = string.match(flat[i + 1], '^(%d+) (.*)$')
+    answer[#answer + 1] = flat[i]
+    answer[#answer + 1] = at
+    answer[#answer + 1] = text
+  end
+end
+return answer

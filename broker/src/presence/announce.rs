@@ -1,0 +1,78 @@
+//! Telling conversations of the presence of those who are in them, at least once.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use parlance_domain::{entry::Header, event::EventKind, id::UserId};
+
+use super::{Presences, Step, Transition, answer};
+use crate::{error::BrokerError, partition::Partition};
+
+/// How many conversations are told at the same time.
+const TOLD_AT_ONCE: usize = 64;
+/// How many announcements are taken up at the same time.
+const TAKEN_AT_ONCE: usize = 16;
+
+impl Presences {
+    /// Tells the conversations of a transition, and notes that this was done. Receivers know a presence that they have
+    /// been told of already by its time.
+    ///
+    /// # Errors
+    /// When Redis is away; then a worker will do it.
+    pub async fn announce(&self, transition: &Transition) -> Result<(), BrokerError> {
+        let Transition { presence, conversations } = transition;
+        // It was never among the unannounced ones.
+        if conversations.is_empty() {
+            return Ok(());
+        }
+        let body = serde_json::to_string(presence);
+        let body = body.map_err(|error| BrokerError::Unexpected(error.to_string()))?;
+        let header = Header::transient(EventKind::PresenceChanged, presence.at, None);
+        let publish = |conversation| self.broker.publish(conversation, &header, &body);
+        let published: Vec<_> = conversations.iter().map(publish).collect();
+        stream::iter(published).buffer_unordered(TOLD_AT_ONCE).try_collect::<()>().await?;
+        let (names, user) = (self.broker.keys(), &presence.user);
+        let partition = names.partitions().of(user.as_str());
+        let keys = vec![names.presence(user), names.visits(user), names.unannounced(partition)];
+        let arguments = vec![user.as_str().to_owned(), presence.at.0.to_string()];
+        let answer = self.run(&self.scripts.announced, keys, arguments).await?;
+        match answer.first().map(String::as_str) {
+            Some("ok" | "newer") => Ok(()),
+            _ => Err(answer::unexpected(&answer)),
+        }
+    }
+
+    /// Transitions of a partition that have not been announced for at least `age`, at most `most`. Each is also published
+    /// again for everybody, and is not among them again before another `age` is over.
+    ///
+    /// # Errors
+    /// When Redis is away.
+    pub async fn unannounced(
+        &self,
+        partition: Partition,
+        age: Duration,
+        most: u64,
+    ) -> Result<Vec<Transition>, BrokerError> {
+        let keys = vec![self.broker.keys().unannounced(partition)];
+        let arguments = vec![age.as_millis().to_string(), most.to_string()];
+        let users = self.run(&self.scripts.waiting, keys, arguments).await?;
+        let users = users.iter().map(answer::user).collect::<Result<Vec<_>, _>>()?;
+        let transitions = stream::iter(users).map(|user| self.take_up(partition, user));
+        transitions
+            .buffered(TAKEN_AT_ONCE)
+            .try_filter_map(async |transition| Ok(transition))
+            .try_collect()
+            .await
+    }
+
+    async fn take_up(&self, partition: Partition, user: UserId) -> Result<Option<Transition>, BrokerError> {
+        let names = self.broker.keys();
+        let keys = vec![names.presence(&user), names.visits(&user), names.unannounced(partition)];
+        let arguments = vec![names.presence_channel(partition), user.as_str().to_owned()];
+        let answer = self.run(&self.scripts.again, keys, arguments).await?;
+        Ok(match answer::step(&user, &answer)? {
+            Some(Step::Moved(transition)) => Some(transition),
+            Some(Step::Same(_)) | None => None,
+        })
+    }
+}

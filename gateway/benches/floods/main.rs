@@ -1,0 +1,104 @@
+//! What others notice of a flood: the latency of messages among well-behaved clients while somebody floods the gateway,
+//! against the quiet time right before it. `make bench-floods` runs it and prints the figures and their ratios.
+//!
+//! The gateway is the release binary with its default limits, in a process of its own; so is who floods. Each flood goes as
+//! fast as one client process that does little else can make it. Nothing here passes or fails.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a benchmark that cannot go on ends"
+)]
+
+mod attack;
+#[path = "../delivery/client.rs"]
+mod client;
+#[path = "../../../store/tests/it/database.rs"]
+mod database;
+#[path = "../delivery/gateway.rs"]
+mod gateway;
+mod quiet;
+
+use std::{
+    env,
+    net::SocketAddr,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use attack::Attack;
+use database::TestDatabase;
+use gateway::Gateway;
+use quiet::Crowd;
+
+/// How long is measured, before and during each flood.
+const MEASURED: Duration = Duration::from_secs(6);
+/// What a flood has to get going, and what it leaves to calm down.
+const BETWEEN: Duration = Duration::from_secs(2);
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let argument = |name: &str| {
+        env::args().find_map(|argument| Some(argument.strip_prefix(name)?.strip_prefix('=')?.to_owned()))
+    };
+    match (argument("attack"), argument("address")) {
+        (Some(attack), Some(address)) => {
+            let address: SocketAddr = address.parse().unwrap();
+            runtime.block_on(Attack::parse(&attack).unwrap().run(address));
+        }
+        (only, _) => runtime.block_on(measure(only.as_deref())),
+    }
+}
+
+async fn measure(only: Option<&str>) {
+    let (database, store) = TestDatabase::migrated().await;
+    let redis = database::required("PARLANCE_TEST_REDIS_URL");
+    println!(
+        "flood                 quiet p50  p99 ms   flood p50  p99 ms   ratio p50  p99   gateway CPU   MB"
+    );
+    for attack in Attack::ALL.iter().filter(|attack| only.is_none_or(|only| only == attack.name())) {
+        // A new one each time: what one flood left cannot be taken for the next one's.
+        let gateway = Gateway::start(&database.url(), &redis, &[]).await;
+        let mut crowd = Crowd::connect(gateway.address).await;
+        crowd.talk(BETWEEN).await;
+        let quiet = crowd.talk(MEASURED).await;
+        let flood = Flood::start(*attack, gateway.address);
+        crowd.talk(BETWEEN).await;
+        let cpu = gateway.cpu();
+        let flooded = crowd.talk(MEASURED).await;
+        let cpu = 100.0 * (gateway.cpu() - cpu).as_secs_f64() / MEASURED.as_secs_f64();
+        drop(flood);
+        println!(
+            "{:<22}{:>9.2}{:>8.2}{:>12.2}{:>8.2}{:>12.1}{:>5.1}{:>12.0} %{:>5.0}",
+            attack.name(),
+            quiet.p50,
+            quiet.p99,
+            flooded.p50,
+            flooded.p99,
+            flooded.p50 / quiet.p50,
+            flooded.p99 / quiet.p99,
+            cpu,
+            gateway.memory() / 1e6,
+        );
+    }
+    store.close().await;
+}
+
+/// Somebody who floods; ends with this.
+struct Flood(Child);
+
+impl Flood {
+    fn start(attack: Attack, address: SocketAddr) -> Self {
+        let program = env::current_exe().unwrap();
+        let arguments = [format!("attack={}", attack.name()), format!("address={address}")];
+        Self(Command::new(program).args(arguments).stdout(Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Flood {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}

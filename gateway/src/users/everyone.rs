@@ -1,0 +1,121 @@
+//! Presence for everybody: in dialects that ask for it, every socket is told of the users who have one of the same
+//! dialect, or just had one, whether it shares a conversation with them or not.
+
+use std::{
+    collections::HashSet,
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use parlance_broker::{
+    partition::{Partition, Partitions},
+    presence::Announcement,
+    subscriber::Subscriber,
+};
+use parlance_chassis::{backoff::Backoff, lifecycle};
+
+use super::{Parts, worker::Worker};
+use crate::{
+    dialect::{
+        Dialect, DialectIndex, Dialects, PresenceAudience,
+        view::{self, Told},
+    },
+    fanout::Encoded,
+};
+
+/// Which dialects want it, and its subscriptions.
+pub(super) struct Everyone {
+    subscriber: Subscriber,
+    partitions: Partitions,
+    dialects: Dialects,
+    /// How often each partition was to be subscribed again; only the last time counts.
+    turns: Box<[AtomicU64]>,
+    lifecycle: lifecycle::Handle,
+}
+
+/// A presence on its way to everybody.
+pub(super) struct Announced {
+    encoded: Encoded,
+    /// Whose clients are told.
+    dialects: HashSet<DialectIndex>,
+}
+
+impl Everyone {
+    /// `None` when no dialect wants it.
+    pub(super) fn new(parts: &Parts, lifecycle: &lifecycle::Handle) -> Option<Self> {
+        let partitions = parts.broker.keys().partitions();
+        parts.dialects.iter().any(|dialect| wants(dialect)).then(|| Self {
+            subscriber: parts.subscriber.clone(),
+            partitions: partitions.clone(),
+            dialects: parts.dialects.clone(),
+            turns: partitions.all().map(|_| AtomicU64::new(0)).collect(),
+            lifecycle: lifecycle.clone(),
+        })
+    }
+
+    /// Reads what was published. `None` when it is for nobody, or cannot be read.
+    pub(super) fn read(&self, payload: &str) -> Option<Announced> {
+        let announcement: Announcement = match serde_json::from_str(payload) {
+            Ok(announcement) => announcement,
+            Err(error) => {
+                tracing::warn!(%error, "a presence cannot be read");
+                return None;
+            }
+        };
+        let known = announcement.dialects.iter().filter_map(|name| self.dialects.get(name));
+        let dialects: HashSet<DialectIndex> =
+            known.filter(|dialect| wants(dialect)).map(|dialect| dialect.index()).collect();
+        if dialects.is_empty() {
+            return None;
+        }
+        let event = Told::Event(view::presence_changed(&announcement.presence));
+        Some(Announced { encoded: Encoded::new(&self.dialects, event), dialects })
+    }
+
+    /// Subscribes to the presence of a partition's users, or of all, however long that takes.
+    pub(super) fn resubscribe(self: &Arc<Self>, partition: Option<Partition>) {
+        let (everyone, hard) = (self.clone(), self.lifecycle.hard());
+        self.lifecycle.spawn_support("presence subscriptions", async move {
+            let wanted =
+                everyone.partitions.all().filter(|one| partition.is_none_or(|wanted| wanted == *one));
+            let all = join_all(wanted.map(|partition| everyone.insist(partition)));
+            tokio::select! {
+                () = hard.cancelled() => {}
+                _ = all => {}
+            }
+            Ok::<(), Infallible>(())
+        });
+    }
+
+    async fn insist(&self, partition: Partition) {
+        let Some(turns) = self.turns.get(usize::from(partition.0)) else {
+            return;
+        };
+        let turn = turns.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
+        while turns.load(Ordering::Relaxed) == turn
+            && let Err(error) = self.subscriber.subscribe_presence(partition).await
+        {
+            tracing::debug!(%error, ?partition, "failed to subscribe to presence");
+            tokio::time::sleep(backoff.next_delay()).await;
+        }
+    }
+}
+
+impl Worker {
+    /// Hands a presence to those of its users' sockets that are told of everybody's.
+    pub(super) fn announced(&self, announced: &Announced) {
+        let members = self.users.values().flat_map(|devices| devices.ready());
+        let told = members.filter(|member| announced.dialects.contains(&member.dialect));
+        self.hand_on(&announced.encoded, told);
+    }
+}
+
+fn wants(dialect: &Dialect) -> bool {
+    dialect.behaviour().presence == PresenceAudience::Everyone
+}

@@ -1,0 +1,177 @@
+//! Removes the clients of gateways that are gone: users who are connected nowhere else go offline, and leave the
+//! conversations that they were in.
+//!
+//! Workers compete, and one that ends half way is followed by the next: each user and each conversation is one script,
+//! which finds out what is to be told, and a lease is forgotten only when nothing stands under it any more.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use parlance_broker::{
+    Broker, BrokerError,
+    lease::{LeaseId, Leases, Registration},
+    members::Members,
+    partition::Partition,
+    presence::Presences,
+};
+use parlance_chassis::config::sections::PresenceSection;
+use parlance_domain::id::{ConversationId, UserId};
+use rand::seq::SliceRandom;
+use tokio::time::Instant;
+
+use crate::{
+    metrics,
+    task::presence::{Outcome, each},
+};
+
+/// How many registrations are read at a time.
+const BATCH: u64 = 200;
+
+/// Removes what dead gateways left.
+pub(crate) struct Sweeper {
+    broker: Broker,
+    leases: Leases,
+    presences: Presences,
+    members: Members,
+    ttl: Duration,
+    announced_members: u64,
+}
+
+/// What one run has done.
+#[derive(Default)]
+struct Run {
+    removed: HashMap<LeaseId, Removed>,
+    /// The first thing that kept something from being removed.
+    failure: Option<BrokerError>,
+}
+
+#[derive(Default)]
+struct Removed {
+    users: u64,
+    conversations: u64,
+}
+
+impl Sweeper {
+    pub(crate) fn new(broker: Broker, presence: &PresenceSection) -> Self {
+        Self {
+            leases: Leases::new(broker.clone()),
+            presences: Presences::new(broker.clone()),
+            members: Members::new(broker.clone()),
+            broker,
+            ttl: presence.ttl,
+            announced_members: presence.announced_members,
+        }
+    }
+
+    /// Removes some of what stands under expired leases, and says how much that was. What fails does not hold up the
+    /// rest.
+    pub(crate) async fn sweep(self: Arc<Self>) -> Result<u64, BrokerError> {
+        let mut run = Run::default();
+        let outcome = self.sweep_partitions(&mut run).await;
+        run.report();
+        outcome?;
+        match run.failure {
+            Some(failure) => Err(failure),
+            None => Ok(run.removed.values().map(|removed| removed.users + removed.conversations).sum()),
+        }
+    }
+
+    async fn sweep_partitions(&self, run: &mut Run) -> Result<(), BrokerError> {
+        // All are asked before anything is removed: where nobody asks for a while, nobody is removed for a longer one.
+        let mut expired = Vec::new();
+        for partition in self.broker.keys().partitions().all() {
+            let leases = self.leases.expired(partition, self.ttl).await?;
+            expired.extend(leases.into_iter().map(|lease| (partition, lease)));
+        }
+        metrics::gauge(&metrics::PRESENCE_EXPIRED_LEASES).set(expired.len() as f64);
+        // So workers seldom meet, and nothing that takes long stands in the way of the rest for good.
+        expired.shuffle(&mut rand::rng());
+        let end = Instant::now() + self.ttl / 8;
+        for (partition, lease) in &expired {
+            self.sweep_lease(*partition, lease, end, run).await?;
+        }
+        Ok(())
+    }
+
+    /// An error is that Redis is away; others are noted in `run`.
+    async fn sweep_lease(
+        &self,
+        partition: Partition,
+        lease: &LeaseId,
+        end: Instant,
+        run: &mut Run,
+    ) -> Result<(), BrokerError> {
+        while Instant::now() < end {
+            let registrations = self.leases.registrations(partition, lease, BATCH).await?;
+            if registrations.is_empty() {
+                return self.leases.forget(partition, lease).await;
+            }
+            if self.expel(lease, registrations, run).await? == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// How much was removed.
+    async fn expel(
+        &self,
+        lease: &LeaseId,
+        registrations: Vec<Registration>,
+        run: &mut Run,
+    ) -> Result<u64, BrokerError> {
+        let (users, conversations) = split(registrations);
+        let went = each(users, |user| self.expel_user(lease, user)).await;
+        let left = match went.is_outage {
+            true => Outcome::default(),
+            false => each(conversations, |conversation| self.expel_members(lease, conversation)).await,
+        };
+        metrics::presence_expelled("users").increment(went.done);
+        metrics::presence_expelled("rooms").increment(left.done);
+        let removed = run.removed.entry(lease.clone()).or_default();
+        removed.users += went.done;
+        removed.conversations += left.done;
+        let done = went.done + left.done;
+        for outcome in [went, left] {
+            if let Some(failure) = outcome.failure {
+                if outcome.is_outage {
+                    return Err(failure);
+                }
+                run.failure.get_or_insert(failure);
+            }
+        }
+        Ok(done)
+    }
+
+    async fn expel_user(&self, lease: &LeaseId, user: UserId) -> Result<(), BrokerError> {
+        let Some(transition) = self.presences.expel(lease, &user).await? else { return Ok(()) };
+        // When this fails the transition stands among the unannounced ones.
+        self.presences.announce(&transition).await?;
+        metrics::counter(&metrics::PRESENCE_ANNOUNCED).increment(1);
+        Ok(())
+    }
+
+    async fn expel_members(&self, lease: &LeaseId, conversation: ConversationId) -> Result<(), BrokerError> {
+        self.members.expel(lease, &conversation, self.announced_members).await
+    }
+}
+
+impl Run {
+    /// Tells operators what was removed, and of which gateways.
+    fn report(&self) {
+        for (lease, Removed { users, conversations }) in &self.removed {
+            let (gateway, lease) = (lease.gateway(), lease.as_str());
+            tracing::info!(gateway, lease, users, conversations, "removed clients of a gateway that is gone");
+        }
+    }
+}
+
+fn split(registrations: Vec<Registration>) -> (Vec<UserId>, Vec<ConversationId>) {
+    let (mut users, mut conversations) = (Vec::new(), Vec::new());
+    for registration in registrations {
+        match registration {
+            Registration::User(user) => users.push(user),
+            Registration::Conversation(conversation) => conversations.push(conversation),
+        }
+    }
+    (users, conversations)
+}
