@@ -21,7 +21,7 @@ use socketioxide_redis::InitError;
 use super::{
     cluster::{ClusterDriver, Io, SocketRef},
     receive::{Connected, TakeIn},
-    session::{NewSession, Session},
+    session::{NewSession, Patience, Session},
     wire::{Handshake, KillReason, Wire, WireSlot},
 };
 use crate::{
@@ -199,9 +199,11 @@ fn new_session(app: &App, identity: Identity, socket: SocketOf) -> Arc<Session> 
         namespace,
         wire,
         place,
-        rate: limits.events,
-        refusals: limits.abuse_refusals,
-        refusals_in: limits.abuse_window,
+        patience: Patience {
+            rate: limits.events,
+            refusals: limits.abuse_refusals,
+            refusals_in: limits.abuse_window,
+        },
     })
 }
 

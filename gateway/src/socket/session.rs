@@ -1,5 +1,8 @@
 //! A connected socket: whose it is, what it has joined, what it still has to do, and the way out to it.
 
+mod conduct;
+mod intake;
+
 use std::{
     collections::{HashSet, VecDeque},
     fmt, mem,
@@ -7,10 +10,8 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
 };
 
-use governor::{DefaultDirectRateLimiter, RateLimiter, clock::Clock as _};
 use parlance_domain::{
     id::{ConversationId, SessionId, UserId},
     rejection::{Code, Rejection},
@@ -22,44 +23,25 @@ use serde_json::value::RawValue;
 use tokio::sync::Semaphore;
 
 use super::{
-    cluster::{AckSender, SocketRef},
+    cluster::SocketRef,
     packet::{self, SharedFrame},
     wire::{KillReason, LaneId, Wire},
 };
 use crate::{
     auth::{Grants, Identity},
     dialect::{ClientEvent, Dialect, Frame},
-    limits::{Limit, Place, Rate, Window, rate_limited},
+    limits::{Limit, Place},
     presence::heard::{Heard, News},
 };
+use conduct::Conduct;
+pub use conduct::Patience;
+use intake::Intake;
+pub use intake::{Acknowledgement, Inbound};
 
-/// How many events of one socket may wait to be carried out.
-const MAX_WAITING: usize = 64;
-/// How many bytes of events of one socket may wait to be carried out.
-const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
-/// How many events tell a socket of errors in [`COMPLAINTS_IN`].
-const COMPLAINTS: u32 = 20;
-const COMPLAINTS_IN: Duration = Duration::from_secs(1);
 /// Of how many conversations a socket remembers that it was put out of them.
 const MAX_PUT_OUT: usize = 32;
 /// How many queries of one socket may run at the same time.
 const MAX_QUERIES: usize = 2;
-
-/// An event as it came in.
-pub struct Inbound {
-    /// The event's name and arguments, as a JSON array.
-    pub packet: String,
-    /// Where the acknowledgement goes, when the client wants one.
-    pub ack: Option<Acknowledgement>,
-}
-
-/// Where an acknowledgement goes.
-pub struct Acknowledgement {
-    /// What the client calls it.
-    pub id: i64,
-    /// The way through the engine.
-    pub sender: AckSender,
-}
 
 /// A connected socket.
 pub struct Session {
@@ -79,13 +61,7 @@ pub struct Session {
     pub queries: Arc<Semaphore>,
     /// The user as others see him, and what his token says.
     identity: Mutex<Identity>,
-    limiter: DefaultDirectRateLimiter,
-    /// Bounds the events that tell it of errors.
-    complaints: Mutex<Window>,
-    /// More refused events in a window are abuse.
-    most_refusals: u32,
-    refusals: Mutex<Window>,
-    banned: AtomicBool,
+    conduct: Conduct,
     /// Among its user's sockets.
     place: Mutex<Option<Place<UserId>>>,
     joined: Mutex<HashSet<ConversationId>>,
@@ -110,14 +86,6 @@ enum Outlet {
     Ended,
 }
 
-#[derive(Default)]
-struct Intake {
-    waiting: VecDeque<Inbound>,
-    bytes: usize,
-    /// A task carries the events out.
-    running: bool,
-}
-
 /// What a new session is made of.
 pub struct NewSession {
     /// See [`Session::key`].
@@ -134,12 +102,8 @@ pub struct NewSession {
     pub wire: Arc<Wire>,
     /// Its place among its user's sockets.
     pub place: Option<Place<UserId>>,
-    /// How many events it may send.
-    pub rate: Rate,
-    /// With more refused events in a window it is disconnected.
-    pub refusals: u32,
-    /// The length of such a window.
-    pub refusals_in: Duration,
+    /// What it may do before it is too much.
+    pub patience: Patience,
 }
 
 impl Session {
@@ -154,11 +118,7 @@ impl Session {
             namespace: new.namespace,
             wire: new.wire,
             queries: Arc::new(Semaphore::new(MAX_QUERIES)),
-            limiter: RateLimiter::direct(new.rate.quota()),
-            complaints: Mutex::new(Window::new(COMPLAINTS_IN)),
-            most_refusals: new.refusals,
-            refusals: Mutex::new(Window::new(new.refusals_in)),
-            banned: AtomicBool::new(false),
+            conduct: Conduct::new(new.patience),
             place: Mutex::new(new.place),
             joined: Mutex::default(),
             put_out: Mutex::default(),
@@ -329,33 +289,25 @@ impl Session {
     /// # Errors
     /// `rate_limited`, with the time after which it may.
     pub fn admit(&self) -> Result<(), Rejection> {
-        self.limiter.check().map_err(|until| {
-            Limit::Events.count();
-            rate_limited(until.wait_time_from(self.limiter.clock().now()))
-        })
+        self.conduct.admit()
     }
 
     /// Whether the socket may be told of an error by an event now. One that floods would otherwise be sent as much as it
     /// sends.
     pub fn may_complain(&self) -> bool {
-        let may = lock(&self.complaints).note(Instant::now()) <= COMPLAINTS;
-        if !may {
-            Limit::ErrorEvents.count();
-        }
-        may
+        self.conduct.may_complain()
     }
 
     /// Whether it has been told of so many errors that it is told of no more for a moment.
     pub fn is_past_telling(&self) -> bool {
-        lock(&self.complaints).count(Instant::now()) >= COMPLAINTS
+        self.conduct.is_past_telling()
     }
 
     /// Notes that an event was refused for what it is: too fast, unknown or unreadable. True, once, when it was one too
     /// many: the socket has been told so, nothing that it sends is looked at any more, and it is to be disconnected
     /// in a moment, when what was read ahead of it is through.
     pub fn refused(&self) -> bool {
-        let refused = lock(&self.refusals).note(Instant::now());
-        if refused <= self.most_refusals || self.banned.swap(true, Ordering::AcqRel) {
+        if !self.conduct.refused() {
             return false;
         }
         self.wire.mute();
@@ -369,7 +321,7 @@ impl Session {
 
     /// Whether nothing that it sends is looked at any more.
     pub fn is_banned(&self) -> bool {
-        self.banned.load(Ordering::Acquire)
+        self.conduct.is_banned()
     }
 
     /// Puts an event behind those that wait; true when the caller must start the task that carries them out.
@@ -377,25 +329,12 @@ impl Session {
     /// # Errors
     /// Gives the event back when too much waits.
     pub fn enqueue(&self, inbound: Inbound) -> Result<bool, Inbound> {
-        let mut intake = lock(&self.intake);
-        let bytes = inbound.packet.len();
-        if intake.waiting.len() >= MAX_WAITING || intake.bytes + bytes > MAX_WAITING_BYTES {
-            return Err(inbound);
-        }
-        intake.bytes += bytes;
-        intake.waiting.push_back(inbound);
-        Ok(!mem::replace(&mut intake.running, true))
+        lock(&self.intake).put(inbound)
     }
 
     /// The next event to carry out; after `None` the task must end, and the next event starts another.
     pub fn dequeue(&self) -> Option<Inbound> {
-        let mut intake = lock(&self.intake);
-        let next = intake.waiting.pop_front();
-        match &next {
-            Some(inbound) => intake.bytes -= inbound.packet.len(),
-            None => intake.running = false,
-        }
-        next
+        lock(&self.intake).take()
     }
 
     /// Notes that the socket is about to join; false when that is noted already.
