@@ -46,7 +46,7 @@ test-e2e: ## The end-to-end tests: real Socket.IO clients against real processes
 	@$(LOCAL)/with-databases.sh $(MAKE) --no-print-directory e2e-tests
 
 .PHONY: bench
-bench: bench-delivery bench-presence ## What a delivery and presence cost; takes many minutes and a release build
+bench: bench-delivery bench-presence bench-floods ## What a delivery, presence and a flood cost; takes many minutes and a release build
 
 .PHONY: bench-delivery bench-presence
 bench-delivery: ## What a delivery costs, with the lane and without it

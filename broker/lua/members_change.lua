@@ -1,5 +1,6 @@
 -- Notes who is in a conversation under a lease and who is not any more, and publishes whoever came or went as far as the
--- whole conversation is concerned. Under a lease that does not hold nobody comes.
+-- whole conversation is concerned. Under a lease that does not hold nobody comes. Of one who is still noted under expired
+-- leases nobody was told that he went, and so nobody is told that he came, though he is among those who did.
 --
 -- KEYS 1 members hash: user → the leases under which he is there, between blanks · 2 leases · 3 rooms
 --      4 registrations under the lease
@@ -7,7 +8,7 @@
 --      left under the lease · 6 '1' when the lease must not hold, and everything stays otherwise · 7 how many come
 --      8… user, body of the event of each who comes, then users who go
 --
--- Answers {'ok', '1' when whoever came was published, number of those who came, user…, user who went…} · {'none'}
+-- Answers {'ok', '1' when members are published, number of those who came, user…, user who went…} · {'none'}
 
 local lease, conversation = ARGV[1], ARGV[2]
 local is_held = holds(KEYS[2], lease)
@@ -15,7 +16,7 @@ if ARGV[6] == '1' and is_held then
   return { 'none' }
 end
 local first_gone = 8 + 2 * tonumber(ARGV[7])
-local came, went = {}, {}
+local came, is_new = {}, {}
 
 -- The other leases under which a user is, those that hold; and whether the given one was among them.
 local function others(entry)
@@ -32,7 +33,9 @@ end
 
 if is_held and first_gone > 8 then
   for i = 8, first_gone - 1, 2 do
-    local held, was_there = others(redis.call('HGET', KEYS[1], ARGV[i]) or '')
+    local entry = redis.call('HGET', KEYS[1], ARGV[i])
+    is_new[i] = not entry
+    local held, was_there = others(entry or '')
     if not was_there then
       if #held == 0 then
         came[#came + 1] = i
@@ -54,7 +57,9 @@ end
 
 local answer = { 'ok', is_announced and '1' or '0', int(#came) }
 for _, i in ipairs(came) do
-  publish('member.joined', ARGV[i + 1])
+  if is_new[i] then
+    publish('member.joined', ARGV[i + 1])
+  end
   answer[#answer + 1] = ARGV[i]
 end
 for i = first_gone, #ARGV do

@@ -1,4 +1,5 @@
--- The end of every step: finds out whether it was a transition, and then numbers, notes and publishes it. This text
+-- The end of every step: finds out whether it was a transition, and then numbers, notes and publishes it. That somebody
+-- goes who looks offline is none. This text
 -- stands before the scripts that make steps, after presence.lua. All of them have these keys and arguments:
 --
 -- KEYS 1 presence hash · 2 leases · 3 visits · 4 unannounced · 5 online · 6 hidden · 7 last seen
@@ -16,12 +17,23 @@ local function conclude(presence, session)
   if status == shown and connected == was_connected then
     return { 'same', flat_presence(status, connected, presence.at or '0', presence.session or '') }
   end
+  -- When somebody goes who hides, nobody is told, and nothing tells when he went. What he hid with may still have to be
+  -- announced.
+  if not connected and shown == 'offline' then
+    redis.call('SREM', KEYS[6], user)
+    if redis.call('ZSCORE', KEYS[4], user) then
+      redis.call('HSET', KEYS[1], 'connected', '0')
+      redis.call('HDEL', KEYS[1], 'status')
+    else
+      redis.call('DEL', KEYS[1], KEYS[3])
+    end
+    return { 'same', flat_presence(status, connected, presence.at, presence.session) }
+  end
   -- Receivers take the larger number for the newer presence, so it grows even when the clock does not. Of whom nothing is
-  -- left but when he was seen last, that was the last number. When somebody goes who hides, it does not tell when.
+  -- left but when he was seen last, that was the last number.
   local last = tonumber(presence.at or redis.call('ZSCORE', KEYS[7], user) or 0)
-  local was_hidden = status == 'offline' and shown == 'offline'
   presence.shown, presence.connected = status, connected and '1' or '0'
-  presence.at, presence.session = int(was_hidden and last + 1 or math.max(now, last + 1)), session
+  presence.at, presence.session = int(math.max(now, last + 1)), session
   local conversations = redis.call('SMEMBERS', KEYS[3])
   if not connected and #conversations == 0 then
     redis.call('DEL', KEYS[1])

@@ -3,7 +3,7 @@
 -- what stands there was told before, or is told here once more.
 --
 -- KEYS 1 the moment, in milliseconds
--- ARGV 1 the moment · 2 for how many milliseconds it is known · 3 the user's channel · 4 what is said there
+-- ARGV 1 the moment · 2 for how many milliseconds it is known, 0 is for ever · 3 the user's channel · 4 what is said there
 --
 -- Answers {the moment in force}
 
@@ -12,11 +12,12 @@ local before = redis.call('GET', KEYS[1])
 if before and tonumber(before) > tonumber(moment) then
   moment = before
 end
--- Another gateway may have set a longer time.
+-- Another gateway may have set a longer time, or none (-1).
 local known = redis.call('PTTL', KEYS[1])
-if known > ttl then
-  ttl = known
+if ttl == 0 or known == -1 then
+  redis.call('SET', KEYS[1], moment)
+else
+  redis.call('SET', KEYS[1], moment, 'PX', math.max(ttl, known))
 end
-redis.call('SET', KEYS[1], moment, 'PX', ttl)
 redis.call('SPUBLISH', ARGV[3], ARGV[4])
 return { moment }

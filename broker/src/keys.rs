@@ -25,7 +25,7 @@
 //! | `{tag}:members:<id>` | hash: each user in a conversation, and the leases under which he is | while anybody is |
 //! | `{tag}:rooms` | set: conversations that somebody is in | while anybody is |
 //! | `{tag}:gateways` (of the first partition) | hash: what each gateway said of itself, by its lease | as the lease |
-//! | `{tag}:revoked:<user>` | string: tokens of the user that were issued before this moment are revoked, in ms | `auth.revocation_ttl` |
+//! | `{tag}:revoked:<user>` | string: tokens of the user that were issued before this moment are revoked, in ms | `auth.revocation_ttl`; for good without `auth.require_exp` |
 //! | `layout` | string: the partitions, as the first process recorded them | for good |
 //!
 //! Channels: `{tag}:conv:<id>`, `{tag}:user:<id>`, `{tag}:presence` and `{tag}:probe`, and `{tag}:io-…` of the first partition. Every name

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, stream};
 use parlance_domain::id::{ConversationId, UserId};
 
 use crate::{
@@ -226,7 +226,7 @@ impl Leases {
         }
     }
 
-    /// Runs a script in all partitions and gives their answers.
+    /// Runs a script in all partitions and gives their answers. Where it fails it holds up no other partition.
     async fn everywhere(
         &self,
         script: &Script,
@@ -240,7 +240,9 @@ impl Leases {
             }
         };
         let partitions = self.broker.keys().partitions().all();
-        stream::iter(partitions.map(run)).buffer_unordered(IN_FLIGHT).try_collect().await
+        let answers: Vec<Result<_, _>> =
+            stream::iter(partitions.map(run)).buffer_unordered(IN_FLIGHT).collect().await;
+        answers.into_iter().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<LeaseId, Histories>> {

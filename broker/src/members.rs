@@ -41,7 +41,8 @@ pub struct Changes {
 /// What a change meant for the conversation as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Changed {
-    /// Who was not in the conversation before, on no gateway, and was announced.
+    /// Who was not in the conversation before under a lease that holds, when members are announced. Only of those who
+    /// were not there under an expired one either the conversation was told.
     pub came: Vec<UserId>,
     /// Who is not in the conversation any more, on no gateway.
     pub went: Vec<UserId>,

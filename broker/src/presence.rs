@@ -28,7 +28,7 @@ use crate::{
     script::{Script, words},
 };
 
-/// How many conversations are told of a user's presence at most; those that he comes to first.
+/// How many conversations are told of a user's presence at most. The one that he came to last is among them.
 pub const MAX_VISITS: usize = 1_000;
 
 /// A connected socket.
@@ -132,14 +132,15 @@ impl Presences {
         })
     }
 
-    /// Notes that a user is in a conversation from now on, so that it is told of his presence. How that is now; `None`
-    /// when he is not connected.
+    /// Notes that a user is in a conversation from now on, with this socket, so that it is told of his presence. How that
+    /// is now; `None` when the socket is not registered (yet), or counts no more.
     ///
     /// # Errors
     /// As [`Presences::connect`].
     pub async fn visit(
         &self,
         user: &UserId,
+        session: &SessionId,
         conversation: &ConversationId,
     ) -> Result<Option<Presence>, BrokerError> {
         let names = self.broker.keys();
@@ -150,8 +151,8 @@ impl Presences {
             names.visits(user),
             names.last_seen(partition),
         ];
-        let arguments =
-            vec![user.as_str().to_owned(), conversation.as_str().to_owned(), MAX_VISITS.to_string()];
+        let arguments = [user.as_str(), session.as_str(), conversation.as_str(), &MAX_VISITS.to_string()];
+        let arguments = arguments.map(String::from).to_vec();
         let answer = self.run(&self.scripts.visit, keys, arguments).await?;
         match answer.split_first() {
             Some((first, presence)) if first == "ok" => answer::presence(user, presence).map(Some),

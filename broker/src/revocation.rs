@@ -12,7 +12,7 @@ use crate::{
 };
 
 impl Broker {
-    /// Revokes the tokens of a user that were issued before a moment: stores it for `ttl` and publishes
+    /// Revokes the tokens of a user that were issued before a moment: stores it for `ttl`, or for ever, and publishes
     /// [`UserEvent::Revoked`], in one step. Answers with the moment that is in force then, which is never earlier than one
     /// before.
     ///
@@ -22,13 +22,14 @@ impl Broker {
         &self,
         user: &UserId,
         before: Timestamp,
-        ttl: Duration,
+        ttl: Option<Duration>,
     ) -> Result<Timestamp, BrokerError> {
         let script = Script::new(include_str!("../lua/revoke.lua"));
         let event = UserEvent::Revoked { before: before.0 };
         let event =
             serde_json::to_string(&event).map_err(|error| BrokerError::Unexpected(error.to_string()))?;
-        let ttl = i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX);
+        let ms = |ttl: Duration| i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX).max(1);
+        let ttl = ttl.map_or(0, ms);
         let arguments = vec![before.0.to_string(), ttl.to_string(), self.keys().user_channel(user), event];
         let answer = words(script.run(self.client(), vec![self.keys().revoked(user)], arguments).await?)?;
         let moment = answer.first().and_then(|moment| moment.parse().ok());

@@ -17,8 +17,9 @@ use crate::{
 /// How many partitions are asked at the same time.
 const IN_FLIGHT: usize = 64;
 
-/// What a gateway says of itself.
+/// What a gateway says of itself. One of another version may say less, or more.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct GatewayStats {
     /// Sockets.
     pub connected: u64,
@@ -85,7 +86,7 @@ impl Stats {
     /// When Redis is away.
     pub async fn read(&self) -> Result<ClusterStats, BrokerError> {
         let answer = words(self.read.run(self.broker.client(), self.keys(), Vec::new()).await?)?;
-        let mut gateways = answer.chunks(3).map(parse).collect::<Result<Vec<_>, _>>()?;
+        let mut gateways: Vec<_> = answer.chunks(3).filter_map(known).collect();
         gateways.sort_by(|(a, ..), (b, ..)| a.as_str().cmp(b.as_str()));
         let counts =
             stream::iter(self.broker.keys().partitions().all()).map(|partition| self.count(partition));
@@ -109,12 +110,16 @@ impl Stats {
     }
 }
 
-/// `lease time JSON`.
-fn parse(words: &[String]) -> Result<(LeaseId, Timestamp, GatewayStats), BrokerError> {
+/// `lease time JSON`. What a gateway of another version says in another way keeps nobody from the rest.
+fn known(words: &[String]) -> Option<(LeaseId, Timestamp, GatewayStats)> {
     let parse = || {
         let [lease, at, stats] = words else { return None };
         let at = Timestamp(at.parse().ok()?);
         Some((LeaseId::parse(lease)?, at, serde_json::from_str(stats).ok()?))
     };
-    parse().ok_or_else(|| BrokerError::Unexpected(format!("{words:?} of a gateway")))
+    let parsed = parse();
+    if parsed.is_none() {
+        tracing::warn!(?words, "what a gateway says of itself cannot be read");
+    }
+    parsed
 }

@@ -86,13 +86,14 @@ impl Presence {
         (self.status == Status::Offline && self.at.0 > 0).then_some(self.at)
     }
 
-    /// `{userId, status, connected, sessionId, lastSeen, at}`.
+    /// `{userId, status, connected, sessionId, lastSeen, at}`. Of one who hides it does not tell that he is connected.
     pub fn view(&self) -> Value {
+        let is_hidden = self.connected && self.status == Status::Offline;
         json!({
             "userId": self.user,
             "status": self.status,
-            "connected": self.connected,
-            "sessionId": self.session,
+            "connected": self.connected && !is_hidden,
+            "sessionId": self.session.as_ref().filter(|_| !is_hidden),
             "lastSeen": self.last_seen(),
             "at": (self.at.0 > 0).then_some(self.at),
         })
@@ -142,8 +143,12 @@ mod tests {
         );
         assert_eq!(serde_json::from_str::<Presence>(&text).unwrap(), presence);
         assert_eq!(presence.last_seen(), None);
+        let view = presence.view();
+        assert_eq!((&view["connected"], &view["sessionId"]), (&json!(true), &json!("s1")));
         presence.status = Status::Offline;
         assert_eq!(presence.view()["lastSeen"], "2026-01-31T09:30:00.007Z");
+        let view = presence.view();
+        assert_eq!((&view["connected"], &view["sessionId"]), (&Value::Bool(false), &Value::Null), "he hides");
         assert_eq!(Presence::unknown(UserId::new("ann").unwrap()).last_seen(), None);
     }
 

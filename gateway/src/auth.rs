@@ -10,6 +10,8 @@ mod keys;
 mod mint;
 mod service_keys;
 
+use std::time::Duration;
+
 use parlance_chassis::clock::Clock;
 use parlance_domain::{
     id::UserId,
@@ -30,6 +32,8 @@ pub use service_keys::ServiceKeys;
 
 /// The longest token that is looked at, in bytes.
 pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
+/// How far in the future the moment of a revocation may be, in milliseconds.
+pub const MOST_AHEAD: i64 = 300_000;
 
 /// What a valid token says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,17 +87,25 @@ pub struct Auth {
     names: ClaimNames,
     leeway_ms: i64,
     require_exp: bool,
+    /// How long a token may live; as long as it likes, when revocations are kept for ever.
+    longest_ms: Option<i64>,
 }
 
 impl Auth {
     /// Verifies as the configuration says. What is given beside it has to run, when keys are published elsewhere.
     pub fn new(config: &AuthSection, policy: Policy) -> (Self, Option<Fetching>) {
         let (keys, fetching) = Keys::new(config);
+        let ms = |duration: Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        let leeway_ms = ms(config.leeway);
         let auth = Self {
             keys,
             names: ClaimNames::new(config, policy),
-            leeway_ms: i64::try_from(config.leeway.as_millis()).unwrap_or(i64::MAX),
+            leeway_ms,
             require_exp: config.require_exp,
+            longest_ms: config
+                .revocation_ttl
+                .filter(|_| config.require_exp)
+                .map(|ttl| ms(ttl).saturating_add(leeway_ms)),
         };
         (auth, fetching)
     }
@@ -109,7 +121,9 @@ impl Auth {
         }
         let claims = Claims::new(self.keys.verify(token).await?);
         let expires_at = self.check_times(&claims, clock)?;
-        let issued_at = claims.time("iat")?.unwrap_or(Timestamp(i64::MIN));
+        let issued_at = self.issued_at(&claims, clock)?;
+        self.check_lifetime(issued_at, expires_at, clock)?;
+        let issued_at = issued_at.unwrap_or(Timestamp(i64::MIN));
         Ok(Identity {
             user: self.names.profile(&claims)?,
             validity: Some(Validity { issued_at, expires_at }),
@@ -131,6 +145,37 @@ impl Auth {
             }
             _ => Ok(expires_at),
         }
+    }
+
+    /// When the token was issued. One that is far in the future, as milliseconds are where seconds belong, says nothing:
+    /// no revocation would ever take it.
+    fn issued_at(&self, claims: &Claims, clock: &Clock) -> Result<Option<Timestamp>, Rejection> {
+        // A token for the time after a revocation may be as far ahead as that, rounded up to a second.
+        let ahead = MOST_AHEAD.saturating_add(self.leeway_ms.max(1_000));
+        let latest = clock.now_ms().saturating_add(ahead);
+        Ok(claims.time("iat")?.filter(|issued_at| issued_at.0 <= latest))
+    }
+
+    /// A token that outlived the revocation that took it would be in force again.
+    fn check_lifetime(
+        &self,
+        issued_at: Option<Timestamp>,
+        expires_at: Option<Timestamp>,
+        clock: &Clock,
+    ) -> Result<(), Rejection> {
+        let (Some(longest), Some(end)) = (self.longest_ms, expires_at) else { return Ok(()) };
+        let begin = issued_at.map_or_else(|| clock.now_ms(), |issued_at| issued_at.0);
+        if end.0.saturating_sub(begin) > longest {
+            return Err(invalid("the token lives longer than revocations are kept (auth.revocation_ttl)"));
+        }
+        Ok(())
+    }
+
+    /// How long a revocation has to be kept from its moment on; for ever, when tokens need no end.
+    pub fn revocations_are_kept(&self) -> Option<Duration> {
+        // The last of the tokens that it takes is accepted a little after its end.
+        let ms = self.longest_ms?.saturating_add(self.leeway_ms).saturating_add(MOST_AHEAD);
+        Some(Duration::from_millis(u64::try_from(ms).unwrap_or_default()))
     }
 }
 

@@ -18,7 +18,7 @@ use parlance_chassis::config::{
 use crate::web::origins::Origins;
 
 pub use auth::AuthSection;
-pub use gateway::GatewaySection;
+pub use gateway::{GatewaySection, PresenceReaders};
 pub use limits::LimitsSection;
 pub use server::ServerSection;
 pub use socket::SocketSection;

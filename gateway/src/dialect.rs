@@ -99,6 +99,15 @@ impl Dialect {
         &self.paths
     }
 
+    /// Whether a handshake came where this dialect is, if it has places of its own: to one of its paths, and to one of its
+    /// hosts. It may be meant from elsewhere all the same, see [`Dialects::select`].
+    pub fn is_at(&self, host: Option<&str>, path: &str) -> bool {
+        let path = catalog::without_slash(path);
+        let at_host = || host.map(catalog::host_name).is_some_and(|host| self.hosts.contains(&host));
+        (self.paths.is_empty() || self.paths.iter().any(|own| own == path))
+            && (self.hosts.is_empty() || at_host())
+    }
+
     /// The web pages that may connect to this dialect, when they are others than those of the gateway.
     pub fn origins(&self) -> Option<&Origins> {
         self.origins.as_ref()

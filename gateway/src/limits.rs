@@ -39,12 +39,18 @@ pub enum Limit {
     Events,
     /// A dialect's quota for an event.
     Quota,
-    /// The same for typing, which is dropped without an error.
+    /// Typing: a dialect's quota for it, or how often a user begins to write. It is dropped without an error.
     Typing,
     /// Messages of a user.
     Sends,
     /// Requests of a user.
     Requests,
+    /// Statuses that a user chooses.
+    Statuses,
+    /// Conversations that a user joins.
+    Joins,
+    /// Presences for everybody that wait to be handed on.
+    Presences,
     /// Requests of an address without a valid token or key.
     Strangers,
     /// New sessions of an address, and what connects again within them.
@@ -74,6 +80,9 @@ impl Limit {
             Limit::Typing => "typing",
             Limit::Sends => "sends",
             Limit::Requests => "requests",
+            Limit::Statuses => "statuses",
+            Limit::Joins => "joins",
+            Limit::Presences => "presences",
             Limit::Strangers => "strangers",
             Limit::Connects => "connects",
             Limit::Connections => "connections",
@@ -100,6 +109,9 @@ pub struct Limits(Arc<Counted>);
 struct Counted {
     sends: Rates<UserId>,
     requests: Rates<UserId>,
+    statuses: Rates<UserId>,
+    typing: Rates<UserId>,
+    joins: Rates<UserId>,
     strangers: Rates<Block>,
     /// By dialect, then by its quotas.
     quotas: Vec<Vec<Rates<UserId>>>,
@@ -121,6 +133,9 @@ impl Limits {
         Self(Arc::new(Counted {
             sends: Rates::new(section.sends),
             requests: Rates::new(section.requests),
+            statuses: Rates::new(section.statuses),
+            typing: Rates::new(section.typing),
+            joins: Rates::new(section.joins),
             strangers: Rates::new(section.connects),
             quotas: dialects.iter().map(quotas).collect(),
             users: Places::new(section.connections_per_user),
@@ -147,6 +162,31 @@ impl Limits {
     /// `rate_limited`, with the time after which he may.
     pub fn request(&self, user: &UserId) -> Result<(), Rejection> {
         self.0.requests.check(user).map_err(|wait| refused(Limit::Requests, wait))
+    }
+
+    /// A user chooses his status.
+    ///
+    /// # Errors
+    /// `rate_limited`, with the time after which he may.
+    pub fn status(&self, user: &UserId) -> Result<(), Rejection> {
+        self.0.statuses.check(user).map_err(|wait| refused(Limit::Statuses, wait))
+    }
+
+    /// Whether a user who begins to write is told of: nobody has to know when he does so too often.
+    pub fn typing(&self, user: &UserId) -> bool {
+        let may = self.0.typing.check(user).is_ok();
+        if !may {
+            Limit::Typing.count();
+        }
+        may
+    }
+
+    /// A user joins a conversation.
+    ///
+    /// # Errors
+    /// `rate_limited`, with the time after which he may.
+    pub fn join(&self, user: &UserId) -> Result<(), Rejection> {
+        self.0.joins.check(user).map_err(|wait| refused(Limit::Joins, wait))
     }
 
     /// Somebody makes a request who shows nothing that is valid.
@@ -183,9 +223,9 @@ impl Limits {
         let mut tick = tokio::time::interval(TIDY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while hard.run_until_cancelled(tick.tick()).await.is_some() {
-            let Counted { sends, requests, strangers, quotas, entrance, users: _ } = &*self.0;
-            sends.tidy();
-            requests.tidy();
+            let Counted { sends, requests, statuses, typing, joins, strangers, quotas, entrance, users: _ } =
+                &*self.0;
+            [sends, requests, statuses, typing, joins].into_iter().for_each(Rates::tidy);
             strangers.tidy();
             quotas.iter().flatten().for_each(Rates::tidy);
             entrance.tidy();
@@ -213,6 +253,9 @@ mod tests {
             Limit::Typing,
             Limit::Sends,
             Limit::Requests,
+            Limit::Statuses,
+            Limit::Joins,
+            Limit::Presences,
             Limit::Strangers,
             Limit::Connects,
             Limit::Connections,

@@ -93,6 +93,14 @@ impl Membership {
         self.policy != Policy::Token || grants.include(conversation)
     }
 
+    /// The only conversations of which a user may be told, if what his token lets him use says which.
+    pub(crate) fn granted(&self, grants: &Grants) -> Option<Vec<ConversationId>> {
+        match grants {
+            Grants::Only(listed) if self.policy == Policy::Token => Some(listed.iter().cloned().collect()),
+            Grants::Only(_) | Grants::Everything => None,
+        }
+    }
+
     /// Whether somebody who is not asking takes part in the conversation. What his token lets him use is known where he
     /// is connected, and is looked at there.
     ///

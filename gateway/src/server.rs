@@ -69,7 +69,9 @@ pub async fn start(
     // Started first: probes see a gateway that is alive and not ready while it connects.
     let admin = admin::serve(admin, readiness, recorder, lifecycle, Router::new())?;
 
-    let Started { app, cluster, outgoing } = parts::start(config, clock, auth, lifecycle, check).await?;
+    // On the heap: starting takes a large state, once.
+    let started = Box::pin(parts::start(config, clock, auth, lifecycle, check));
+    let Started { app, cluster, outgoing } = started.await?;
     let paths = socket_paths(&app)?;
     let (origins, hsts) = (app.dialects.origins(&app.config.server.origins), app.config.server.hsts);
     let entrance = Some(Arc::clone(app.limits.entrance()));

@@ -29,8 +29,11 @@ pub struct Stats(Arc<Inner>);
 struct Inner {
     cluster: Cluster,
     /// What was read last. Whoever asks while it is being read waits for that.
-    read: Mutex<Option<(Instant, Arc<ClusterStats>)>>,
+    read: Mutex<Option<(Instant, Read)>>,
 }
+
+/// What reading gave: also that Redis is away, and how, so that those who waited do not all find out by themselves.
+type Read = Result<Arc<ClusterStats>, String>;
 
 /// Where the numbers of this gateway are.
 pub struct Sources {
@@ -55,11 +58,15 @@ impl Stats {
         if let Some((at, found)) = &*read
             && at.elapsed() < FRESH
         {
-            return Ok(Arc::clone(found));
+            return found.clone().map_err(BrokerError::Unavailable);
         }
-        let found = Arc::new(self.0.cluster.read().await?);
-        *read = Some((Instant::now(), Arc::clone(&found)));
-        Ok(found)
+        let found = match self.0.cluster.read().await {
+            Ok(found) => Ok(Arc::new(found)),
+            Err(BrokerError::Unavailable(how)) => Err(how),
+            Err(error) => return Err(error),
+        };
+        *read = Some((Instant::now(), found.clone()));
+        found.map_err(BrokerError::Unavailable)
     }
 
     /// Says what this gateway has, until `hard`.

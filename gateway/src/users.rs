@@ -7,6 +7,7 @@
 mod deliver;
 mod devices;
 mod everyone;
+mod line;
 mod subscription;
 mod worker;
 
@@ -21,7 +22,8 @@ use parlance_chassis::lifecycle;
 use parlance_domain::id::UserId;
 
 use crate::{
-    dialect::Dialects, fanout::Member, membership::Membership, socket::session::Session, workers::Workers,
+    dialect::Dialects, fanout::Member, limits::Limit, membership::Membership, socket::session::Session,
+    workers::Workers,
 };
 use everyone::Everyone;
 use worker::{Task, Worker};
@@ -121,13 +123,20 @@ impl Users {
         queue.publish(Task::Published { user, payload }, bytes)
     }
 
-    /// Puts the presence of a user in the queues of all workers, for those of their sockets that are told of everybody's;
-    /// false when it does not fit somewhere and was dropped there.
-    pub(crate) fn announce(&self, payload: &str) -> bool {
-        let Some(announced) = self.everyone.as_ref().and_then(|everyone| everyone.read(payload)) else {
-            return true;
-        };
-        let (announced, bytes) = (Arc::new(announced), payload.len());
-        self.workers.publish_all(|| Task::Announced { announced: announced.clone(), bytes }, bytes)
+    /// Puts the presence of a user in the queues of all workers, for those of their sockets that are told of everybody's.
+    /// Where too many wait already it is dropped, and counted.
+    pub(crate) fn announce(&self, payload: &str) {
+        let Some(everyone) = &self.everyone else { return };
+        let places = everyone.places();
+        if places.iter().all(Option::is_none) {
+            return;
+        }
+        let Some(announced) = everyone.read(payload).map(Arc::new) else { return };
+        for (queue, place) in self.workers.queues().zip(places) {
+            let Some(place) = place else { continue };
+            if queue.try_ask(Task::Announced { announced: announced.clone(), place }).is_err() {
+                Limit::Presences.count();
+            }
+        }
     }
 }

@@ -64,10 +64,9 @@ impl<T: Send + 'static> Workers<T> {
         &self.0[usize::try_from(index).unwrap_or(0)]
     }
 
-    /// Hands a publication of so many bytes to every worker, as [`Queue::publish`] does; false when it did not fit
-    /// somewhere.
-    pub(crate) fn publish_all(&self, task: impl Fn() -> T, bytes: usize) -> bool {
-        self.0.iter().filter(|queue| !queue.publish(task(), bytes)).count() == 0
+    /// The queue of each worker.
+    pub(crate) fn queues(&self) -> impl Iterator<Item = &Queue<T>> {
+        self.0.iter()
     }
 
     /// Asks every worker.

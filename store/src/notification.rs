@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 use parlance_domain::{
-    id::{NotificationId, UserId},
+    id::{ConversationId, NotificationId, UserId},
     message::Metadata,
     notification::Notification,
     time::Timestamp,
@@ -25,6 +25,8 @@ pub struct NotificationPage {
     pub limit: u64,
     /// Only those that the user has not marked as read.
     pub unread: bool,
+    /// Only those of these conversations, and of none; of all when it is not said.
+    pub granted: Option<Vec<ConversationId>>,
 }
 
 impl Store {
@@ -70,6 +72,7 @@ impl Store {
                     .bind(page.after.map(|(_, id)| id.uuid()))
                     .bind(page.unread)
                     .bind(row::signed(page.limit))
+                    .bind(page.granted.as_deref().map(texts))
                     .fetch_all(connection)
                     .await?)
             })
@@ -77,15 +80,20 @@ impl Store {
         rows.into_iter().map(NotificationRow::notification).collect()
     }
 
-    /// How many notifications the user has not marked as read.
+    /// How many notifications the user has not marked as read; when `granted` is said, of these conversations and of none.
     ///
     /// # Errors
     /// As every query.
-    pub async fn unread_notifications(&self, user: &UserId) -> Result<u64, StoreError> {
+    pub async fn unread_notifications(
+        &self,
+        user: &UserId,
+        granted: Option<&[ConversationId]>,
+    ) -> Result<u64, StoreError> {
         let count: i64 = self
             .run(async |connection| {
-                Ok(query_scalar("SELECT count(*) FROM notifications WHERE user_id = $1 AND read_at IS NULL")
+                Ok(query_scalar(UNREAD)
                     .bind(user.as_str())
+                    .bind(granted.map(texts))
                     .fetch_one(connection)
                     .await?)
             })
@@ -113,6 +121,10 @@ impl Store {
         })
         .await
     }
+}
+
+fn texts(ids: &[ConversationId]) -> Vec<&str> {
+    ids.iter().map(ConversationId::as_str).collect()
 }
 
 fn uuids(ids: &[NotificationId]) -> Vec<Uuid> {
@@ -174,8 +186,13 @@ use select;
 const PAGE: &str = select!(
     "WHERE n.user_id = $1 AND ($2::timestamptz IS NULL OR (n.created_at, n.id) < ($2, $3))
         AND (NOT $4 OR n.read_at IS NULL)
+        AND ($6::text[] IS NULL OR n.conversation_id IS NULL OR n.conversation_id = ANY($6))
     ORDER BY n.created_at DESC, n.id DESC LIMIT $5"
 );
+
+const UNREAD: &str = "
+    SELECT count(*) FROM notifications WHERE user_id = $1 AND read_at IS NULL
+        AND ($2::text[] IS NULL OR conversation_id IS NULL OR conversation_id = ANY($2))";
 
 const READ_SOME: &str = "
     UPDATE notifications SET read_at = date_trunc('milliseconds', now())

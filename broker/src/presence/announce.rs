@@ -43,7 +43,8 @@ impl Presences {
     }
 
     /// Transitions of a partition that have not been announced for at least `age`, at most `most`. Each is also published
-    /// again for everybody, and is not among them again before another `age` is over.
+    /// again for everybody, and is not among them again before another `age` is over. One that cannot be read is passed
+    /// over.
     ///
     /// # Errors
     /// When Redis is away.
@@ -56,13 +57,22 @@ impl Presences {
         let keys = vec![self.broker.keys().unannounced(partition)];
         let arguments = vec![age.as_millis().to_string(), most.to_string()];
         let users = self.run(&self.scripts.waiting, keys, arguments).await?;
-        let users = users.iter().map(answer::user).collect::<Result<Vec<_>, _>>()?;
-        let transitions = stream::iter(users).map(|user| self.take_up(partition, user));
-        transitions
-            .buffered(TAKEN_AT_ONCE)
-            .try_filter_map(async |transition| Ok(transition))
-            .try_collect()
-            .await
+        let transitions = stream::iter(users).map(|name| async move {
+            let taken = match answer::user(&name) {
+                Ok(user) => self.take_up(partition, user).await,
+                Err(error) => Err(error),
+            };
+            match taken {
+                // The others are not held up by one that cannot be read.
+                Err(error) if !error.is_retryable() => {
+                    tracing::warn!(%error, user = name, "a presence cannot be announced");
+                    Ok(None)
+                }
+                taken => taken,
+            }
+        });
+        let transitions: Vec<Option<Transition>> = transitions.buffered(TAKEN_AT_ONCE).try_collect().await?;
+        Ok(transitions.into_iter().flatten().collect())
     }
 
     async fn take_up(&self, partition: Partition, user: UserId) -> Result<Option<Transition>, BrokerError> {

@@ -69,14 +69,22 @@ pub async fn sweep(world: &World, leases: &Leases) {
     }
 }
 
-/// Nothing is left of leases, presence and members, once everybody has gone and all was announced.
-pub async fn assert_nothing_is_left(world: &World, leases: &Leases) {
-    sweep(world, leases).await;
+/// Announces what nobody has announced, as a worker does.
+pub async fn announce(world: &World) {
     let presences = Presences::new(world.broker.clone());
     for partition in world.broker.keys().partitions().all() {
         for transition in presences.unannounced(partition, Duration::ZERO, 100).await.unwrap() {
             presences.announce(&transition).await.unwrap();
         }
+    }
+}
+
+/// Nothing is left of leases, presence and members, once everybody has gone and all was announced.
+pub async fn assert_nothing_is_left(world: &World, leases: &Leases) {
+    sweep(world, leases).await;
+    announce(world).await;
+    let presences = Presences::new(world.broker.clone());
+    for partition in world.broker.keys().partitions().all() {
         let seen = presences.last_seen(partition, 1_000).await.unwrap();
         presences.stored(partition, &seen).await.unwrap();
         let ttl: i64 = world.broker.client().pttl(world.broker.keys().sweep(partition)).await.unwrap();

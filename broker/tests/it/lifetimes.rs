@@ -19,7 +19,7 @@ use parlance_domain::{
 use std::time::Duration;
 
 use crate::{
-    lease::{LONG, expire, held, sweep},
+    lease::{LONG, announce, expire, held, sweep},
     presence::{session, user},
     world::{ROOMY, World, answering, conversation, now, stored},
 };
@@ -121,7 +121,7 @@ async fn leave_people(world: &World) {
         presences.connect(&lease, &user, &session("s1", 1)).await.unwrap().unwrap();
         let changes = Changes { came: vec![Profile::unknown(user.clone())], ..Changes::default() };
         members.change(&lease, &id, &changes, 200).await.unwrap();
-        presences.visit(&user, &id).await.unwrap().unwrap();
+        presences.visit(&user, &session("s1", 1).id, &id).await.unwrap().unwrap();
         presences.set_status(&user, status).await.unwrap().unwrap();
     }
     Stats::new(world.broker.clone()).report(&lease, &GatewayStats::default()).await.unwrap();
@@ -222,6 +222,7 @@ async fn when_everything_is_persisted_and_settled_nothing_without_an_end_is_left
         consumer.leave().await.unwrap();
     }
     sweep(&world, &Leases::new(world.broker.clone())).await;
+    announce(&world).await;
     for (key, owner) in owned(&world).await {
         assert!(matches!(owner, Owner::Worker | Owner::Layout), "{key} is still {owner:?}");
         assert!(!key.ends_with("unsettled"), "{key} has no members left");

@@ -1,11 +1,17 @@
 //! For benchmarks of what clients do that keep to no limit.
 
 /// Settings with which no limit is met.
-pub const UNLIMITED: [(&str, &str); 9] = [
+pub const UNLIMITED: [(&str, &str); 15] = [
     ("LIMITS__EVENTS_PER_SECOND", "100000"),
     ("LIMITS__EVENTS_BURST", "100000"),
     ("LIMITS__SENDS_PER_SECOND", "100000"),
     ("LIMITS__SENDS_BURST", "100000"),
+    ("LIMITS__STATUSES_PER_SECOND", "100000"),
+    ("LIMITS__STATUSES_BURST", "100000"),
+    ("LIMITS__TYPING_PER_SECOND", "100000"),
+    ("LIMITS__TYPING_BURST", "100000"),
+    ("LIMITS__JOINS_PER_SECOND", "100000"),
+    ("LIMITS__JOINS_BURST", "100000"),
     ("LIMITS__CONNECTS_PER_SECOND", "100000"),
     ("LIMITS__CONNECTS_BURST", "100000"),
     ("LIMITS__CONNECTIONS", "100000"),

@@ -98,7 +98,7 @@ impl Crowd {
             let changed =
                 self.members.change(self.lease(number), &conversation, &changes, ANNOUNCED).await.unwrap();
             assert_eq!(changed.came.len(), 1);
-            self.presences.visit(&user(number), &conversation).await.unwrap();
+            self.presences.visit(&user(number), &session(number), &conversation).await.unwrap();
         })
         .await
     }

@@ -109,7 +109,7 @@ fn a_token_is_valid_only_in_its_time() {
         assert_eq!(at(json!({"sub": "a", "exp": odd})), Err(Code::TokenInvalid));
     }
     assert_eq!(at(json!({"sub": "a", "exp": -1})), Err(Code::TokenExpired));
-    assert_eq!(at(json!({"sub": "a", "exp": 1e300})), Ok(()), "saturates");
+    assert_eq!(at(json!({"sub": "a", "exp": 1e300})), Err(Code::TokenInvalid), "saturates");
 }
 
 #[test]
@@ -200,6 +200,35 @@ fn a_token_tells_when_it_was_issued_and_is_old_when_it_does_not() {
     assert_eq!(issued(json!({"sub": "a", "exp": NOW + 60, "iat": NOW as f64 + 0.25})), Ok(NOW * 1_000 + 250));
     assert_eq!(issued(json!({"sub": "a", "exp": NOW + 60})), Ok(i64::MIN));
     assert_eq!(issued(json!({"sub": "a", "exp": NOW + 60, "iat": "now"})), Err(Code::TokenInvalid));
+    // As late as the moment of a revocation may be, and no later.
+    let latest = NOW + 310;
+    assert_eq!(issued(json!({"sub": "a", "exp": NOW + 600, "iat": latest})), Ok(latest * 1_000));
+    for slip in [latest + 1, NOW * 1_000, i64::MAX] {
+        assert_eq!(issued(json!({"sub": "a", "exp": NOW + 600, "iat": slip})), Ok(i64::MIN), "{slip}");
+    }
+}
+
+#[test]
+fn no_token_lives_longer_than_a_revocation_that_takes_it() {
+    let day = 86_400;
+    let ttl = [("PARLANCE__AUTH__REVOCATION_TTL", "30d")];
+    let at = |claims: Value| verify_with(&ttl, &token(&claims)).map(|_| ());
+    assert_eq!(at(json!({"sub": "a", "iat": NOW, "exp": NOW + 30 * day})), Ok(()));
+    assert_eq!(at(json!({"sub": "a", "iat": NOW, "exp": NOW + 30 * day + 10})), Ok(()), "within the leeway");
+    let too_long = Err(Code::TokenInvalid);
+    assert_eq!(at(json!({"sub": "a", "iat": NOW, "exp": NOW + 30 * day + 11})), too_long);
+    // It does not fit better when it is nearly over.
+    assert_eq!(at(json!({"sub": "a", "iat": NOW - 30 * day, "exp": NOW + day})), too_long);
+    assert_eq!(at(json!({"sub": "a", "exp": NOW + 31 * day})), too_long);
+    assert_eq!(at(json!({"sub": "a", "exp": (NOW + 60) * 1_000})), too_long, "milliseconds are no seconds");
+
+    let year = token(&json!({"sub": "a", "iat": NOW, "exp": NOW + 365 * day}));
+    let no_end = [ttl[0], ("PARLANCE__AUTH__REQUIRE_EXP", "false")];
+    assert!(verify_with(&[], &year).is_ok() && verify_with(&no_end, &year).is_ok());
+    let kept = |more: &[(&str, &str)]| Auth::new(&section(more), Policy::Members).0.revocations_are_kept();
+    // The setting, the leeway before and after it, and how far ahead the moment may be.
+    assert_eq!(kept(&ttl), Some(Duration::from_secs(30 * 86_400 + 320)));
+    assert_eq!((kept(&[]), kept(&no_end)), (None, None), "for ever");
 }
 
 #[test]

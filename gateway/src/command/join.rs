@@ -25,6 +25,9 @@ pub(super) async fn apply(app: &App, actor: &Actor, conversation: ConversationId
         Ok(socket) => socket,
         Err(rejection) => return answer(Err(rejection)),
     };
+    if let Err(rejection) = app.limits.join(&socket.user) {
+        return answer(Err(rejection));
+    }
     let (joined, user) = (conversation.clone(), socket.user.clone());
     let done: Done = Box::new(move |outcome| {
         answer(outcome.map(|now| {

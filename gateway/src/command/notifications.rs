@@ -25,7 +25,8 @@ pub(super) fn list(app: &App, actor: &Actor, list: &ListNotifications, answer: A
         Err(rejection) => return answer(Err(rejection)),
     };
     let app_of_query = app.clone();
-    let page = NotificationPage { after, limit: list.limit, unread: list.unread };
+    let granted = app.membership.granted(&actor.grants);
+    let page = NotificationPage { after, limit: list.limit, unread: list.unread, granted };
     query::beside(app, actor, async move { read_page(&app_of_query, &user, page).await }, answer);
 }
 
@@ -44,7 +45,7 @@ async fn read_page(app: &App, user: &UserId, mut page: NotificationPage) -> Resu
     page.limit += 1;
     let found = app.store.notifications(user, &page).await;
     let mut found = found.map_err(|error| failed("read notifications", &error))?;
-    let unread = app.store.unread_notifications(user).await;
+    let unread = app.store.unread_notifications(user, page.granted.as_deref()).await;
     let unread = unread.map_err(|error| failed("count notifications", &error))?;
     let next = page::cut(&mut found, limit, |last| -> Place { (last.created_at_ms, last.id) });
     Ok(reply::notifications(&found, unread, next.as_deref()))

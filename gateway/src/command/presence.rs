@@ -12,14 +12,17 @@ use parlance_domain::{
 use serde_json::Value;
 
 use super::{Actor, Answer, failed, page::Cursor, query};
-use crate::{app::App, dialect::view::reply};
+use crate::{app::App, config::PresenceReaders, dialect::view::reply};
 
 /// Lets others see this of the user until he has no socket any more.
 ///
 /// # Errors
-/// `conflict` when he has none now; `unavailable`.
+/// `rate_limited` when he does so too often; `conflict` when he has none now; `unavailable`.
 pub(super) async fn set(app: &App, actor: &Actor, status: Status) -> Result<Value, Rejection> {
     let user = actor.user_id()?;
+    if !actor.service {
+        app.limits.status(user)?;
+    }
     // He may have connected a moment ago; this socket is heard even before that was noted.
     if let Some(socket) = &actor.socket {
         app.presence.connected(socket);
@@ -38,6 +41,14 @@ pub(super) async fn set(app: &App, actor: &Actor, status: Status) -> Result<Valu
 
 /// Reads what others see of users.
 pub(super) fn get(app: &App, actor: &Actor, get: GetPresence, answer: Answer) {
+    let is_self = |user: &UserId| actor.profile.as_ref().is_some_and(|profile| profile.id == *user);
+    let only_backends = app.config.gateway.presence_readers == PresenceReaders::Backends;
+    if only_backends
+        && !get.users.iter().all(is_self)
+        && let Err(rejection) = actor.only_backends()
+    {
+        return answer(Err(rejection));
+    }
     let task = app.clone();
     query::beside(app, actor, async move { Ok(reply::presences(&read(&task, &get.users).await?)) }, answer);
 }

@@ -36,6 +36,9 @@ pub(super) async fn apply(
 
 async fn start(app: &App, actor: &Actor, conversation: ConversationId) -> Result<(), Rejection> {
     let profile = actor.profile()?.clone();
+    if !actor.service && !app.limits.typing(&profile.id) {
+        return Ok(());
+    }
     let socket = actor.socket.as_ref().map(|socket| socket.key);
     let expiry = actor.behaviour(app).typing_expiry;
     let start = Start { conversation: conversation.clone(), profile: profile.clone(), socket, expiry };

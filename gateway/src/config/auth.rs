@@ -59,9 +59,9 @@ const CONVERSATION_CLAIMS: Setting = Setting::new(
 .default("conversations");
 const REVOCATION_TTL: Setting = Setting::new(
     "auth.revocation_ttl",
-    "How long it is known that a user's tokens were revoked: at least as long as the longest token is valid.",
-)
-.default("30d");
+    "How long it is known that a user's tokens were revoked; for ever when it is not set, or when `auth.require_exp` is off. \
+     When it is set, a token that lives longer, from its `iat` to its `exp`, is refused as `token_invalid`: it would come back.",
+);
 pub(super) const INSECURE_DIALECTS: Setting = Setting::new(
     "auth.insecure_dialects",
     "Dialects whose clients need no token and are whoever they say they are. Anybody can then be anybody: for trying \
@@ -120,7 +120,7 @@ pub struct AuthSection {
     /// Where the conversations stand that the user may use.
     pub conversation_claims: Vec<String>,
     /// How long a revocation is known.
-    pub revocation_ttl: Duration,
+    pub revocation_ttl: Option<Duration>,
     /// The dialects whose clients need no token.
     pub insecure_dialects: Vec<String>,
     /// What backends show.
@@ -174,7 +174,7 @@ impl AuthSection {
         let conversation_claims = reader.require(&CONVERSATION_CLAIMS, names());
         let day = Duration::from_secs(86_400);
         let revocation_ttl =
-            reader.require(&REVOCATION_TTL, parse::duration(Duration::from_secs(60)..=day * 3_650));
+            reader.optional(&REVOCATION_TTL, parse::duration(Duration::from_secs(60)..=day * 3_650));
         let insecure_dialects = reader.optional(&INSECURE_DIALECTS, names());
         let service_keys =
             reader.optional(&SERVICE_KEYS, parse::list(parse::secret(LEAST_SERVICE_KEY_BYTES)));
@@ -214,7 +214,9 @@ impl AuthSection {
             );
         }
         if !self.require_exp {
-            warnings.push("auth.require_exp is off: a token without exp never ends");
+            warnings.push(
+                "auth.require_exp is off: a token without exp never ends, and neither does a revocation in Redis",
+            );
         }
         if self.jwks_url.as_ref().is_some_and(|url| url.scheme() == "http") {
             warnings.push("auth.jwks_url is http: who is between can put keys of his own into the answer");

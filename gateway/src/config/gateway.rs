@@ -46,6 +46,12 @@ const NAME: Setting = Setting::new(
 )
 .env(well_known::HOSTNAME)
 .default("gateway");
+const PRESENCE_READERS: Setting = Setting::new(
+    "gateway.presence_readers",
+    "Who may ask for the presence of any user: `everyone` (who is authenticated) or `backends`; users are told of those \
+     with whom they are in a conversation all the same. `backends` with the policy `token`, otherwise `everyone`, when it is \
+     not set.",
+);
 const MODERATOR_ROLES: Setting = Setting::new(
     "gateway.moderator_roles",
     "The roles of users, as their tokens or a backend say, who may delete the messages of others.",
@@ -53,6 +59,15 @@ const MODERATOR_ROLES: Setting = Setting::new(
 .default("admin,moderator");
 
 const MOST_WORKERS: usize = 256;
+
+/// Who may ask for the presence of any user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PresenceReaders {
+    /// Whoever is authenticated.
+    Everyone,
+    /// Backends, and each user for himself.
+    Backends,
+}
 
 /// What the gateway does for conversations, and which words it speaks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +88,8 @@ pub struct GatewaySection {
     pub receipts_interval: Duration,
     /// What it is called.
     pub name: String,
+    /// Who may ask for the presence of any user.
+    pub presence_readers: PresenceReaders,
     /// The roles that may delete the messages of others.
     pub moderator_roles: Vec<String>,
 }
@@ -88,6 +105,7 @@ impl GatewaySection {
         COMPARE_INTERVAL,
         RECEIPTS_INTERVAL,
         NAME,
+        PRESENCE_READERS,
         MODERATOR_ROLES,
     ];
 
@@ -110,9 +128,17 @@ impl GatewaySection {
         let receipts = Duration::from_millis(10)..=second * 60;
         let receipts_interval = reader.require(&RECEIPTS_INTERVAL, parse::duration(receipts));
         let name = reader.require(&NAME, parse::text(1..=253));
+        let readers =
+            parse::word(&[("everyone", PresenceReaders::Everyone), ("backends", PresenceReaders::Backends)]);
+        let presence_readers = reader.optional(&PRESENCE_READERS, readers);
         let moderator_roles = reader.require(&MODERATOR_ROLES, parse::list(parse::text(1..=64)));
+        let policy = policy?;
+        let usual_readers = match policy {
+            Policy::Token => PresenceReaders::Backends,
+            Policy::Members | Policy::Open => PresenceReaders::Everyone,
+        };
         Ok(Self {
-            policy: policy?,
+            policy,
             acknowledgement: acknowledgement?,
             dialect: dialect?,
             dialects_folder: dialects_folder?,
@@ -120,6 +146,7 @@ impl GatewaySection {
             compare_interval: compare_interval?,
             receipts_interval: receipts_interval?,
             name: name?,
+            presence_readers: presence_readers?.unwrap_or(usual_readers),
             moderator_roles: moderator_roles?,
         })
     }

@@ -64,6 +64,33 @@ const REQUESTS_PER_SECOND: Setting = Setting::new(
 const REQUESTS_BURST: Setting =
     Setting::new("limits.requests_burst", "How many requests a user may make at once after a pause.")
         .default("200");
+const STATUSES_PER_SECOND: Setting = Setting::new(
+    "limits.statuses_per_second",
+    "How often a user may choose his status in a second, in the long run: over all sockets that he has at this gateway \
+     and requests with his token. More is answered `rate_limited`. Backends with a service key are exempt.",
+)
+.default("1");
+const STATUSES_BURST: Setting =
+    Setting::new("limits.statuses_burst", "How often a user may choose his status at once after a pause.")
+        .default("10");
+const TYPING_PER_SECOND: Setting = Setting::new(
+    "limits.typing_per_second",
+    "How often a user may begin to write in a second, in the long run, counted in the same way. More is acknowledged \
+     and told to nobody; that he stopped always is. Backends with a service key are exempt.",
+)
+.default("10");
+const TYPING_BURST: Setting =
+    Setting::new("limits.typing_burst", "How often a user may begin to write at once after a pause.")
+        .default("20");
+const JOINS_PER_SECOND: Setting = Setting::new(
+    "limits.joins_per_second",
+    "How many conversations a user may join in a second, in the long run, over all sockets that he has at this gateway. \
+     Those beyond it are answered `rate_limited`. Going on with a session is not among them.",
+)
+.default("50");
+const JOINS_BURST: Setting =
+    Setting::new("limits.joins_burst", "How many conversations a user may join at once after a pause.")
+        .default("2000");
 const ABUSE_REFUSALS: Setting = Setting::new(
     "limits.abuse_refusals",
     "How many events of a socket may be refused within `limits.abuse_window` as too fast, unknown or unreadable. With \
@@ -114,6 +141,12 @@ pub struct LimitsSection {
     pub http_connections: usize,
     /// Requests of one user.
     pub requests: Rate,
+    /// Statuses that one user chooses.
+    pub statuses: Rate,
+    /// Times that one user begins to write.
+    pub typing: Rate,
+    /// Conversations that one user joins.
+    pub joins: Rate,
     /// Refused events of one socket in a window.
     pub abuse_refusals: u32,
     /// In which they are counted.
@@ -145,6 +178,12 @@ impl LimitsSection {
         HTTP_CONNECTIONS,
         REQUESTS_PER_SECOND,
         REQUESTS_BURST,
+        STATUSES_PER_SECOND,
+        STATUSES_BURST,
+        TYPING_PER_SECOND,
+        TYPING_BURST,
+        JOINS_PER_SECOND,
+        JOINS_BURST,
         ABUSE_REFUSALS,
         ABUSE_WINDOW,
         JOINED_CONVERSATIONS,
@@ -171,6 +210,9 @@ impl LimitsSection {
         let per_user = reader.require(&CONNECTIONS_PER_USER, connections());
         let http_connections = reader.require(&HTTP_CONNECTIONS, connections());
         let requests = rate(reader, &REQUESTS_PER_SECOND, &REQUESTS_BURST);
+        let statuses = rate(reader, &STATUSES_PER_SECOND, &STATUSES_BURST);
+        let typing = rate(reader, &TYPING_PER_SECOND, &TYPING_BURST);
+        let joins = rate(reader, &JOINS_PER_SECOND, &JOINS_BURST);
         let abuse_refusals = reader.require(&ABUSE_REFUSALS, parse::number(1..=1_000_000_000));
         let window = parse::duration(Duration::from_secs(1)..=Duration::from_secs(3_600));
         let abuse_window = reader.require(&ABUSE_WINDOW, window);
@@ -188,6 +230,9 @@ impl LimitsSection {
             connections_per_user: per_user?,
             http_connections: http_connections?,
             requests: requests?,
+            statuses: statuses?,
+            typing: typing?,
+            joins: joins?,
             abuse_refusals: abuse_refusals?,
             abuse_window: abuse_window?,
             joined_conversations: joined_conversations?,

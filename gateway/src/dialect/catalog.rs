@@ -207,7 +207,7 @@ fn read_folder(folder: &Path) -> Result<Vec<(String, String)>, Mistake> {
 }
 
 /// The name in a `Host` header, without its port, in lower case.
-fn host_name(host: &str) -> String {
+pub(super) fn host_name(host: &str) -> String {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
@@ -215,6 +215,6 @@ fn host_name(host: &str) -> String {
     name.to_ascii_lowercase()
 }
 
-fn without_slash(path: &str) -> &str {
+pub(super) fn without_slash(path: &str) -> &str {
     path.strip_suffix('/').unwrap_or(path)
 }

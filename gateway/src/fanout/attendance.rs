@@ -11,10 +11,7 @@ mod visits;
 use std::{
     collections::HashSet,
     convert::Infallible,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -23,11 +20,12 @@ use parlance_broker::{
     Broker, BrokerError,
     lease::LeaseId,
     members::{Changed, Changes, Members},
+    partition::Partitions,
     presence::Presences,
 };
 use parlance_chassis::lifecycle::{self, CancellationToken};
 use parlance_domain::{
-    id::{ConversationId, UserId},
+    id::{ConversationId, SessionId, UserId},
     user::Profile,
 };
 use tokio::sync::Notify;
@@ -112,22 +110,30 @@ impl Attendance {
         let presences = Presences::new(broker.clone());
         let visiting = visits.clone().run(self.clone(), broker.clone(), presences, lifecycle.soft());
         lifecycle.spawn_support("visits", visiting);
-        let teller = Teller { all: self.clone(), members: Members::new(broker), announced, visits };
+        let partitions = broker.keys().partitions().clone();
+        let members = Members::new(broker);
+        let teller = Teller { all: self.clone(), partitions, members, announced, visits };
         lifecycle.spawn_support("attendance", teller.run(lease, lifecycle.soft()));
     }
 
-    fn has(&self, conversation: &ConversationId, user: &UserId) -> bool {
-        self.lock().has(conversation, user)
+    /// The session of a socket that a user has in a room.
+    fn session(&self, conversation: &ConversationId, user: &UserId) -> Option<SessionId> {
+        self.lock().socket(conversation, user).map(|socket| socket.0.id.clone())
     }
 
     fn lock(&self) -> MutexGuard<'_, Book<Socket>> {
-        self.0.book.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0.book)
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The task that tells Redis.
 struct Teller {
     all: Attendance,
+    partitions: Partitions,
     members: Members,
     announced: u64,
     visits: Visits,
@@ -135,19 +141,24 @@ struct Teller {
 
 impl Teller {
     async fn run(self, mut lease: Lease, soft: CancellationToken) -> Result<(), Infallible> {
+        // Nothing is told under another one than that of the last repetition.
+        let mut current = None;
         loop {
             tokio::select! {
                 biased;
                 () = soft.cancelled() => return Ok(()),
-                _ = lease.changed() => self.all.lock().repeat(),
+                taken = lease.changed() => {
+                    self.all.lock().repeat();
+                    current = Some(taken);
+                }
                 () = self.all.0.changed.notified() => {}
             }
             // Without one there is nothing that anything could stand under; the first one lets everything be told.
-            let Some(current) = lease.current() else { continue };
+            let Some(current) = &current else { continue };
             let told = tokio::select! {
                 biased;
                 () = soft.cancelled() => return Ok(()),
-                told = self.tell(&current) => told,
+                told = self.tell(current) => told,
             };
             if !told {
                 self.all.0.changed.notify_one();
@@ -162,21 +173,23 @@ impl Teller {
     /// Tells Redis what it has not been told; false when that failed, and was noted again.
     async fn tell(&self, lease: &LeaseId) -> bool {
         let untold = self.all.lock().take_untold();
-        // The first failure is enough: each would take as long as Redis may take to answer.
-        let failed = &AtomicBool::new(false);
+        // The first failure of a partition is enough: each would take as long as Redis may take to answer. Others may be
+        // on a Redis that is there.
+        let failed = &Mutex::new(HashSet::new());
         let tell = |(conversation, steps): (ConversationId, Steps)| async move {
-            if !failed.load(Ordering::Relaxed) {
+            let partition = self.partitions.of(conversation.as_str());
+            if !locked(failed).contains(&partition) {
                 let Err(error) = self.tell_of(lease, &conversation, &steps).await else {
                     return;
                 };
-                if !failed.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(%error, "failed to say who is here, trying again");
+                if locked(failed).insert(partition) {
+                    tracing::warn!(%error, ?partition, "failed to say who is here, trying again");
                 }
             }
             self.all.lock().put_back(conversation, steps);
         };
         stream::iter(untold).for_each_concurrent(IN_FLIGHT, tell).await;
-        !failed.load(Ordering::Relaxed)
+        locked(failed).is_empty()
     }
 
     async fn tell_of(

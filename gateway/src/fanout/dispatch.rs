@@ -181,6 +181,7 @@ impl Worker {
         if !envelope.header.kind.is_durable() {
             match &mut envelope.event {
                 Event::Receipts(cursors) => *cursors = room.forward(cursors),
+                Event::PresenceChanged(presence) if !room.presences.note(presence) => return,
                 event => room.hear(event),
             }
             self.hand_on(&envelope);

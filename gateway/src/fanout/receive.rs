@@ -58,10 +58,7 @@ pub(super) async fn run(
             }
             Incoming::Presence { partition, payload } => {
                 pulse.beat(partition);
-                if !users.announce(&payload) {
-                    tracing::warn!("a presence was dropped: too many wait to be handed on");
-                    lagged.increment(1);
-                }
+                users.announce(&payload);
             }
             Incoming::Probe { partition, .. } => pulse.beat(partition),
             Incoming::Lagged(count) => {

@@ -24,6 +24,7 @@ use super::{
     order::Order,
     resume::{Missed, Reading, Resuming},
 };
+use crate::presence::heard::Newest;
 
 /// Of how many users a room remembers what was announced.
 const MAX_ANNOUNCED: usize = 10_000;
@@ -77,6 +78,8 @@ pub(super) struct Room {
     resumed: u64,
     /// How far each user was announced to have got, so that nobody is told of a step back.
     announced: HashMap<UserId, (Seq, Seq)>,
+    /// The newest presence of each user that was handed on.
+    pub(super) presences: Newest,
     /// The newest change of the membership that was handed on.
     pub(super) acl: Acl,
     /// How many repairs were started; only the newest one's result counts.
@@ -98,6 +101,7 @@ impl Room {
             resuming: Vec::new(),
             resumed: 0,
             announced: HashMap::new(),
+            presences: Newest::default(),
             acl: Acl::default(),
             repairs: 0,
             generation: 0,

@@ -136,7 +136,7 @@ impl Book {
         });
     }
 
-    /// Takes what Redis has to be told of the next user. Nothing else of him is given out meanwhile.
+    /// Takes what Redis has to be told of the next user: first who came, then who went. Nothing else of him is given out meanwhile.
     pub(super) fn take(&mut self) -> Option<Work> {
         let (_, user) = self.untold.pop_first()?;
         let sockets = self.users.get_mut(&user)?;
@@ -150,6 +150,8 @@ impl Book {
                 steps.push(Step::Disconnect(entry.session.id.clone()));
             }
         }
+        // Who is back with another socket did not go meanwhile.
+        steps.sort_by_key(|step| matches!(step, Step::Disconnect(_)));
         Some(Work { user, steps, round: self.round })
     }
 

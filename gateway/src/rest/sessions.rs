@@ -64,8 +64,8 @@ pub(super) async fn disconnect(
 /// on; sockets that live by one get `error` with the code `token_revoked` and are disconnected for good. A token without
 /// `iat` is always older. Most tokens tell the second in which they were issued and no more, which then counts from its
 /// beginning: one of the same second as the moment is refused, too. So give a new token an `iat` that is not before the
-/// `before` of the answer. It is known for `auth.revocation_ttl`. A moment that is earlier than that of a revocation before
-/// changes nothing.
+/// `before` of the answer. It is known for ever, unless `auth.revocation_ttl` is set. A moment that is
+/// earlier than that of a revocation before changes nothing.
 #[utoipa::path(
     post,
     path = "/v1/users/{user}/revoke",

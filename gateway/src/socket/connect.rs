@@ -34,6 +34,8 @@ use crate::{
 
 /// The namespace that a client uses when its URL names none.
 const ROOT: &str = "/";
+/// How many CONNECTs of a session are not counted.
+const FREE_CONNECTS: u32 = 8;
 
 /// Why a socket may not connect, in the dialect's words: the `message` of the client's `connect_error`.
 #[derive(Debug)]
@@ -83,30 +85,31 @@ async fn admit(app: App, socket: SocketRef, namespace: Arc<str>, auth: Option<Va
         Ok(identity)
     });
     log(&dialect, &wire, handshake, &outcome);
-    let identity = outcome.map_err(|rejection| Refusal(dialect.refusal(&rejection)))?;
-    let expires_at = identity.expires_at();
+    let identity = outcome.map_err(|rejection| refuse(&dialect, &wire, &rejection))?;
     let socket_of = SocketOf { dialect, namespace, wire, place };
     let session = new_session(&app, identity, socket_of);
-    app.expiry.watch(&session, expires_at);
     socket.extensions.insert(Connected { app, session });
     socket.on_fallback(async |_: TakeIn| {});
     socket.on_disconnect(disconnected);
     Ok(())
 }
 
-/// A client that connects again and again within one session is as expensive as one that opens sessions. The first time is
-/// paid for.
+/// What a client is told whom there is no use in letting in. After a `connect_error` clients do not come back by themselves;
+/// so one that has to do nothing but to try again later sees the end of its transport instead, upon which it does.
+fn refuse(dialect: &Dialect, wire: &Wire, rejection: &Rejection) -> Refusal {
+    if rejection.code.retryable() {
+        wire.kill(KillReason::Overload);
+    }
+    Refusal(dialect.refusal(rejection))
+}
+
+/// A client that connects again and again within one session is as expensive as one that opens sessions. A few times are
+/// paid for: some use several namespaces.
 fn may_connect(app: &App, wire: &Wire) -> Result<(), Rejection> {
-    let before = wire.count_connect();
-    if before == 0 {
+    if wire.count_connect() < FREE_CONNECTS {
         return Ok(());
     }
-    app.limits.entrance().knock(wire.address()).map_err(|wait| {
-        if before >= app.config.limits.abuse_refusals {
-            wire.kill(KillReason::Abuse);
-        }
-        rate_limited(wait)
-    })
+    app.limits.entrance().knock(wire.address()).map_err(rate_limited)
 }
 
 fn select(app: &App, socket: &SocketRef, handshake: &Handshake) -> Option<Arc<Dialect>> {
@@ -155,7 +158,9 @@ async fn insecure(
     handshake: &Handshake,
     auth: Option<&Value>,
 ) -> Result<Identity, Rejection> {
-    if !app.config.auth.insecure_dialects.iter().any(|name| name == dialect.name()) {
+    let is_insecure = app.config.auth.insecure_dialects.iter().any(|name| name == dialect.name());
+    // What guards the dialect's own path must not be got past by naming the dialect elsewhere.
+    if !is_insecure || !dialect.is_at(handshake.host.as_deref(), &handshake.path) {
         return Err(Code::TokenMissing.into());
     }
     let claimed = dialect.claimed_user(auth, |name| handshake.query_value(name)).ok_or(Code::TokenMissing)?;
@@ -207,16 +212,29 @@ fn new_session(app: &App, identity: Identity, socket: SocketOf) -> Arc<Session> 
     })
 }
 
-async fn connected(socket: SocketRef) {
-    let Some(Connected { app, session }) = socket.extensions.get::<Connected>() else {
-        return;
-    };
-    if !session.open(|| socket.clone()) {
+/// Opens a session's way out and notes that it is there, once: whichever comes first of the socket's first event and
+/// its handler. socketioxide runs that as a task of its own.
+pub(super) fn opened(app: &App, session: &Arc<Session>, socket: impl FnOnce() -> SocketRef) {
+    if !session.open(socket) {
         return;
     }
     metrics::gauge!(crate::metrics::CONNECTIONS.name, "dialect" => session.dialect.name().to_owned())
         .increment(1);
-    app.presence.connected(&session);
+    app.presence.connected(session);
+    app.expiry.watch(session, session.expires_at());
+    // It may have been forgotten just before.
+    if session.has_ended() {
+        app.expiry.forget(session.key);
+    }
+}
+
+/// Runs once a socket, whatever it has sent already. One that has ended meanwhile is not greeted: the user's worker sees
+/// to that.
+async fn connected(socket: SocketRef) {
+    let Some(Connected { app, session }) = socket.extensions.get::<Connected>() else {
+        return;
+    };
+    opened(&app, &session, || socket.clone());
     let interval = Some(app.config.socket.ping_interval);
     let ready = view::session_ready(&session.profile(), &session.id, session.dialect.name(), interval);
     let greeted = session.clone();

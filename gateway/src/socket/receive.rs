@@ -16,6 +16,7 @@ use socketioxide_core::Value as Packet;
 
 use super::{
     cluster::{AckSender, Adapter, SocketRef},
+    connect::opened,
     session::{Acknowledgement, Inbound, Session},
 };
 use crate::{
@@ -52,7 +53,7 @@ impl FromMessageParts<Adapter> for TakeIn {
         let Some(connected) = socket.extensions.get::<Connected>() else {
             return Ok(Self);
         };
-        connected.session.open(|| SocketRef::from(socket.clone()));
+        opened(&connected.app, &connected.session, || SocketRef::from(socket.clone()));
         let ack = ack.map(|id| Acknowledgement { id, sender: ack_sender(socket, packet, ack) });
         let packet = match packet {
             Packet::Str(text, _binary) => text.to_string(),

@@ -145,6 +145,11 @@ impl Session {
         lock(&self.identity).grants.clone()
     }
 
+    /// When the token ends by which it lives.
+    pub fn expires_at(&self) -> Option<Timestamp> {
+        lock(&self.identity).expires_at()
+    }
+
     /// Whether it lives by a token that was issued before that moment.
     pub fn is_revoked_by(&self, before: Timestamp) -> bool {
         lock(&self.identity).is_revoked_by(before)

@@ -70,6 +70,8 @@ pub struct Wire {
     parting_since: AtomicU64,
     /// Polling GETs that wait in the engine; while there is one, nothing can be outstanding for long.
     polls: AtomicU16,
+    /// Polling POSTs whose bodies are being taken in.
+    posts: AtomicU16,
     /// What the client sends is thrown away.
     muted: AtomicBool,
     /// CONNECT packets that were looked at.
@@ -112,6 +114,7 @@ impl Wire {
             waiting_since: AtomicU64::new(0),
             parting_since: AtomicU64::new(0),
             polls: AtomicU16::new(0),
+            posts: AtomicU16::new(0),
             muted: AtomicBool::new(false),
             connects: AtomicU32::new(0),
             told: AtomicBool::new(false),

@@ -28,7 +28,11 @@ impl Worker {
         };
         match event {
             UserEvent::Notification(notification) => {
-                self.tell(devices, Told::Event(view::notified(&notification)));
+                let encoded = Encoded::new(&self.shared.dialects, Told::Event(view::notified(&notification)));
+                let may = |member: &&Member| {
+                    notification.conversation.as_ref().is_none_or(|about| self.may_use(member, about))
+                };
+                self.hand_on(&encoded, devices.ready().filter(may));
             }
             UserEvent::Custom(custom) => self.tell(devices, Told::Custom(custom)),
             UserEvent::CallSignal(signal) => {

@@ -19,7 +19,11 @@ use parlance_broker::{
 };
 use parlance_chassis::{backoff::Backoff, lifecycle};
 
-use super::{Parts, worker::Worker};
+use super::{
+    Parts,
+    line::{Line, Place},
+    worker::Worker,
+};
 use crate::{
     dialect::{
         Dialect, DialectIndex, Dialects, PresenceAudience,
@@ -28,6 +32,9 @@ use crate::{
     fanout::Encoded,
 };
 
+/// How many sockets a worker looks at before it lets others run.
+const SOCKETS_AT_ONCE: usize = 500;
+
 /// Which dialects want it, and its subscriptions.
 pub(super) struct Everyone {
     subscriber: Subscriber,
@@ -35,6 +42,8 @@ pub(super) struct Everyone {
     dialects: Dialects,
     /// How often each partition was to be subscribed again; only the last time counts.
     turns: Box<[AtomicU64]>,
+    /// What waits for each worker.
+    lines: Box<[Line]>,
     lifecycle: lifecycle::Handle,
 }
 
@@ -54,8 +63,14 @@ impl Everyone {
             partitions: partitions.clone(),
             dialects: parts.dialects.clone(),
             turns: partitions.all().map(|_| AtomicU64::new(0)).collect(),
+            lines: (0..parts.workers.max(1)).map(|_| Line::default()).collect(),
             lifecycle: lifecycle.clone(),
         })
+    }
+
+    /// A place for one more at each worker, in their order, where there is one.
+    pub(super) fn places(&self) -> Vec<Option<Place>> {
+        self.lines.iter().map(Line::enter).collect()
     }
 
     /// Reads what was published. `None` when it is for nobody, or cannot be read.
@@ -109,10 +124,22 @@ impl Everyone {
 
 impl Worker {
     /// Hands a presence to those of its users' sockets that are told of everybody's.
-    pub(super) fn announced(&self, announced: &Announced) {
-        let members = self.users.values().flat_map(|devices| devices.ready());
-        let told = members.filter(|member| announced.dialects.contains(&member.dialect));
-        self.hand_on(&announced.encoded, told);
+    pub(super) async fn announced(&mut self, announced: &Announced) {
+        let mut looked_at = 0;
+        for devices in self.users.values_mut() {
+            let mut delivered = 0;
+            for member in devices.ready() {
+                looked_at += 1;
+                if announced.dialects.contains(&member.dialect) {
+                    delivered += announced.encoded.deliver(member);
+                }
+            }
+            self.delivered.increment(delivered);
+            if looked_at >= SOCKETS_AT_ONCE {
+                looked_at = 0;
+                tokio::task::yield_now().await;
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use parlance_broker::partition::Partition;
 use parlance_chassis::lifecycle::CancellationToken;
 use parlance_domain::id::UserId;
 
-use super::{Greet, Shared, devices::Devices, everyone::Announced, subscription::Subscribed};
+use super::{Greet, Shared, devices::Devices, everyone::Announced, line::Place, subscription::Subscribed};
 use crate::{fanout::Member, workers::Inlet};
 
 /// How many tasks are taken at once, so that what they write to a socket leaves together.
@@ -19,7 +19,7 @@ pub(super) enum Task {
     Gone { user: UserId, socket: u64 },
     Renewed { user: UserId },
     Published { user: UserId, payload: String },
-    Announced { announced: Arc<Announced>, bytes: usize },
+    Announced { announced: Arc<Announced>, place: Place },
     Subscribed { user: UserId, outcome: Subscribed },
     Idle { user: UserId, generation: u64 },
     Unsubscribed { user: UserId },
@@ -51,13 +51,13 @@ impl Worker {
                 return Ok(());
             }
             for task in tasks.drain(..) {
-                self.perform(task);
+                self.perform(task).await;
             }
             tokio::task::yield_now().await;
         }
     }
 
-    fn perform(&mut self, task: Task) {
+    async fn perform(&mut self, task: Task) {
         match task {
             Task::Connected { member, greet } => self.connected(member, greet),
             Task::Gone { user, socket } => self.gone(&user, socket),
@@ -66,9 +66,11 @@ impl Worker {
                 self.published(&user, &payload);
             }
             Task::Renewed { user } => self.dismiss_revoked(&user),
-            Task::Announced { announced, bytes } => {
-                self.inlet.took(bytes);
-                self.announced(&announced);
+            Task::Announced { announced, place } => {
+                drop(place);
+                self.announced(&announced).await;
+                // Each may be for every socket; other tasks of the runtime do not wait for a whole batch of them.
+                tokio::task::yield_now().await;
             }
             Task::Subscribed { user, outcome } => self.subscribed(&user, outcome),
             Task::Idle { user, generation } => self.idle(&user, generation),

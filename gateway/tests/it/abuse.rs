@@ -302,6 +302,28 @@ async fn two_posts_at_once_are_both_taken_in() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_than_two_posts_at_once_are_refused_and_the_session_goes_on() {
+    let (app, gateway, other) = started().await;
+    let auth = json!({"token": token("ann")}).to_string();
+    let ann = Polling::connect_with(&gateway.address, &auth).await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(&gateway.address).await.unwrap();
+        let path = ann.path("polling");
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n42");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        held.push(stream);
+    }
+    let post = async || ann.post("42[\"ping\",{}]").await.status;
+    eventually("two bodies are waited for", async || (post().await == 400).then_some(())).await;
+    // They are given up.
+    drop(held);
+    eventually("there is room again", async || (post().await == 200).then_some(())).await;
+    other.ping().await;
+    app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_post_that_is_no_payload_ends_that_session_alone() {
     let (app, gateway, other) = started().await;
     for body in ["\u{1e}\u{1e}", "9", "42[\"ping\"", "b!!!", "0"] {

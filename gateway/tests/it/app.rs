@@ -125,6 +125,12 @@ impl TestApp {
             ("limits.connects_burst", "100000"),
             ("limits.requests_per_second", "100000"),
             ("limits.requests_burst", "100000"),
+            ("limits.statuses_per_second", "100000"),
+            ("limits.statuses_burst", "100000"),
+            ("limits.typing_per_second", "100000"),
+            ("limits.typing_burst", "100000"),
+            ("limits.joins_per_second", "100000"),
+            ("limits.joins_burst", "100000"),
             ("gateway.dispatch_workers", "3"),
         ];
         let own = own.iter().chain(more).copied();

@@ -3,11 +3,12 @@
 #![cfg(test)]
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures_util::future::join_all;
 use parlance_chassis::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::{
-    app::{Gateway, SECRET, TestApp},
+    app::{DEADLINE, Gateway, SECRET, TestApp, eventually},
     client::{Client, sign, token},
     wire::client::{Polling, Ws},
 };
@@ -110,15 +111,65 @@ async fn what_is_emitted_right_behind_the_connect_packet_is_heard() {
     app.end().await;
 }
 
+/// There are far more threads than processors, so that some sockets' first events are read before their connect handlers
+/// run.
+#[tokio::test(flavor = "multi_thread", worker_threads = 16)]
+async fn sockets_that_emit_at_once_are_greeted_counted_and_met_by_revocations_like_others() {
+    const SOCKETS: usize = 300;
+    let app = TestApp::new().await;
+    let gateway = app.gateway(&[("limits.connections_per_user", "1000")]).await;
+    let auth = json!({"token": sign(&json!({"sub": "ann", "iat": now() - 5, "exp": now() + 600}), SECRET)});
+    let connect = format!("40{auth}");
+    let hasty = join_all((0..SOCKETS).map(async |n| {
+        let mut ws = Ws::open(&gateway.address, PATH, "").await.unwrap();
+        assert!(ws.next().await.unwrap().starts_with("0{"));
+        ws.send(&connect).await;
+        assert!(ws.next().await.unwrap().starts_with("40{"));
+        ws.send(&format!("421[\"echo\",{n}]")).await;
+        let (mut ready, mut answered) = (false, false);
+        while !(ready && answered) {
+            let packet = ws.next().await.unwrap();
+            ready |= packet.starts_with("42[\"session:ready\"");
+            answered |= packet.starts_with("431[");
+        }
+        ws
+    }));
+    let sockets = tokio::time::timeout(DEADLINE, hasty).await.expect("all are greeted");
+    let connections = async || gateway.metric("parlance_connections{dialect=\"native\"}").await;
+    assert_eq!(connections().await, 300.0);
+    let (status, _) = gateway.rest("POST", "/v1/users/ann/revoke", json!({})).await;
+    assert_eq!(status, 200);
+    for mut ws in sockets {
+        let mut last = String::new();
+        while let Some(packet) = ws.next().await {
+            last = packet;
+        }
+        assert_eq!(last, "41", "it is disconnected for good");
+    }
+    eventually("none is left", async || (connections().await == 0.0).then_some(())).await;
+    app.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_carried_out_for_whom_was_refused() {
     let (app, gateway) = TestApp::with_gateway().await;
     app.conversation(&gateway, "c", &["ann"]).await;
+    let message = json!({"conversationId": "c", "content": "let me in"});
+    // An event for a namespace that is not connected ends the transport.
     let eve = Client::open(&gateway, PATH, "").await;
     eve.packet("40").await;
-    eve.emit("message:send", json!({"conversationId": "c", "content": "let me in"})).await;
     assert_eq!(eve.connected().await.unwrap_err()["message"], "token_missing");
-    eve.emit("message:send", json!({"conversationId": "c", "content": "let me in"})).await;
+    eve.emit("message:send", message.clone()).await;
+    eve.ended().await;
+    // It may do so before the refusal is there.
+    let mut hasty = Ws::open(&gateway.address, PATH, "").await.unwrap();
+    assert!(hasty.next().await.unwrap().starts_with("0{"));
+    hasty.send("40").await;
+    hasty.try_send(&format!("42{}", json!(["message:send", message]))).await;
+    while let Some(packet) = hasty.next().await {
+        // `1` is the end of the transport.
+        assert!([r#"44{"message":"token_missing"}"#, "1"].contains(&packet.as_str()), "{packet}");
+    }
     let ann = Client::connect(&gateway, "ann").await;
     ann.ping().await;
     assert_eq!(ann.history(json!({"conversationId": "c"})).await.0.len(), 0);

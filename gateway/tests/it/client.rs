@@ -91,9 +91,10 @@ impl Client {
         Self { sink, inbox, acks: AtomicU64::new(1), _reading: reading }
     }
 
-    /// The answer to the CONNECT packet.
+    /// The answer to the CONNECT packet; `transport close` when there is none before the end.
     pub async fn connected(&self) -> Result<Value, Value> {
-        self.wait("an answer to CONNECT", |inbox| inbox.connected.clone()).await
+        let end = |inbox: &Inbox| inbox.ended.then(|| Err(json!({"message": "transport close"})));
+        self.wait("an answer to CONNECT", |inbox| inbox.connected.clone().or_else(|| end(inbox))).await
     }
 
     /// Sends a packet as it is. What cannot be sent any more shows as the end of the connection.

@@ -15,7 +15,7 @@ use crate::{
     app::{Gateway, SECRET, TestApp},
     client::{Client, sign, token},
     dialect::Folder,
-    wire::client::http,
+    wire::client::{Ws, http},
 };
 
 const PATH: &str = "/socket.io/?EIO=4&transport=websocket";
@@ -113,6 +113,47 @@ async fn the_other_dialects_and_rest_stay_secure() {
     assert_eq!(http(&gateway.address, "GET", path, "", "").await.status, 401);
     assert_eq!(gateway.metric("parlance_insecure_dialects{dialect=\"toy\"}").await, 1.0);
     assert_eq!(gateway.metric("parlance_insecure_dialects{dialect=\"other\"}").await, 0.0);
+    app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_guard_before_a_dialects_own_path_is_not_got_past() {
+    let app = TestApp::new().await;
+    let on =
+        |name: &str, places: &str| TOY.replace("name = \"toy\"", &format!("name = \"{name}\"\n{places}"));
+    let folder = Folder::with(&[
+        ("pathy.toml", &on("pathy", "paths = [\"/old/io\"]")),
+        ("hosty.toml", &on("hosty", "hosts = [\"Old.example.com\"]")),
+    ]);
+    let settings =
+        [("gateway.dialects_folder", folder.0.to_str().unwrap()), ("auth.insecure_dialects", "pathy,hosty")];
+    let gateway = app.gateway(&settings).await;
+    let old = "host: old.example.com:8080";
+    for (path, headers, namespace, is_believed) in [
+        ("/old/io/", "", "", true),
+        ("/old/io/", "", "/pathy,", true),
+        ("/socket.io/", "", "/pathy,", false),
+        ("/socket.io/?dialect=pathy", "", "", false),
+        ("/socket.io/?dialect=pathy", old, "", false),
+        ("/socket.io/", old, "", true),
+        ("/socket.io/", old, "/hosty,", true),
+        ("/socket.io/", "", "/hosty,", false),
+        ("/socket.io/?dialect=hosty", "", "", false),
+        ("/old/io/?dialect=hosty", "", "", false),
+    ] {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let url = format!("{path}?EIO=4&transport=websocket&{query}");
+        let mut ws = Ws::open(&gateway.address, &url, headers).await.unwrap();
+        assert!(ws.next().await.unwrap().starts_with("0{"));
+        ws.send(&format!("40{namespace}{}", json!({"who": "ann"}))).await;
+        let answer = ws.next().await.unwrap();
+        let expected = if is_believed {
+            format!("40{namespace}{{")
+        } else {
+            format!("44{namespace}{{\"message\":\"token_missing\"}}")
+        };
+        assert!(answer.starts_with(&expected), "{url} {headers} {namespace}: {answer}");
+    }
     app.end().await;
 }
 

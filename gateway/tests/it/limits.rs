@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod connections;
+mod presence;
 mod quotas;
 mod refusals;
 mod requests;

@@ -34,6 +34,25 @@ async fn each<T, F>(items: impl IntoIterator<Item = T>, work: impl Fn(T) -> F) -
 where
     F: Future<Output = Result<(), BrokerError>>,
 {
+    work_on(items, work, true).await
+}
+
+/// The same for items each of which may need another Redis: one that is away does not hold up what others are for.
+async fn each_elsewhere<T, F>(items: impl IntoIterator<Item = T>, work: impl Fn(T) -> F) -> Outcome
+where
+    F: Future<Output = Result<(), BrokerError>>,
+{
+    work_on(items, work, false).await
+}
+
+async fn work_on<T, F>(
+    items: impl IntoIterator<Item = T>,
+    work: impl Fn(T) -> F,
+    ends_with_an_outage: bool,
+) -> Outcome
+where
+    F: Future<Output = Result<(), BrokerError>>,
+{
     let mut outcomes = stream::iter(items).map(work).buffer_unordered(IN_FLIGHT);
     let mut outcome = Outcome::default();
     while let Some(answer) = outcomes.next().await {
@@ -44,7 +63,7 @@ where
                 outcome.failure = Some(error);
             }
         }
-        if outcome.is_outage {
+        if outcome.is_outage && ends_with_an_outage {
             break;
         }
     }

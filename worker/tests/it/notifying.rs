@@ -72,7 +72,7 @@ async fn leave(world: &World, id: &str, of: &str) {
 }
 
 async fn of(world: &World, user_id: &str) -> Vec<Notification> {
-    let page = NotificationPage { after: None, limit: 1_000, unread: false };
+    let page = NotificationPage { after: None, limit: 1_000, unread: false, granted: None };
     world.store.notifications(&user(user_id), &page).await.unwrap()
 }
 

@@ -2,7 +2,7 @@
 
 use std::{slice::from_ref, time::Duration};
 
-use fred::interfaces::SortedSetsInterface;
+use fred::interfaces::{KeysInterface, SortedSetsInterface};
 use parlance_broker::{
     lease::Leases,
     presence::{ConnectedSession, Presences, Transition},
@@ -37,7 +37,7 @@ async fn the_conversations_that_a_user_is_in_are_told_and_no_others() {
     assert!(connected.conversations.is_empty());
     presences.announce(&connected).await.unwrap();
     for name in &names[..3] {
-        let presence = presences.visit(&ann, &conversation(name)).await.unwrap();
+        let presence = presences.visit(&ann, &id("s1"), &conversation(name)).await.unwrap();
         assert_eq!(presence, Some(connected.presence.clone()));
     }
     presences.leave(&ann, &conversation("left")).await.unwrap();
@@ -76,7 +76,7 @@ async fn what_its_finder_could_not_announce_is_found_by_a_worker() {
     for (user, dialect) in [(&ann, "native"), (&bob, "legacy")] {
         let session = ConnectedSession { dialect: dialect.to_owned(), ..session("s1", 1) };
         presences.connect(&lease, user, &session).await.unwrap().unwrap();
-        presences.visit(user, &conversation("c")).await.unwrap().unwrap();
+        presences.visit(user, &id("s1"), &conversation("c")).await.unwrap().unwrap();
     }
     assert_eq!(unannounced(&world, &presences, Duration::ZERO).await, [], "nobody is to be told of it");
     let gone = presences.disconnect(&lease, &ann, &id("s1")).await.unwrap().unwrap();
@@ -122,7 +122,7 @@ async fn to_announce_twice_or_late_does_no_harm() {
     let lease = held(&leases, "g1").await;
     let ann = user("ann");
     presences.connect(&lease, &ann, &session("s1", 1)).await.unwrap().unwrap();
-    presences.visit(&ann, &conversation("c")).await.unwrap().unwrap();
+    presences.visit(&ann, &id("s1"), &conversation("c")).await.unwrap().unwrap();
     let gone = presences.disconnect(&lease, &ann, &id("s1")).await.unwrap().unwrap();
     // He is back before anybody was told that he had gone: they are told of both.
     let back = presences.connect(&lease, &ann, &session("s2", 1)).await.unwrap().unwrap();
@@ -157,7 +157,7 @@ async fn who_left_the_last_conversation_before_it_was_told_leaves_nothing_behind
     for (name, goes) in [("ann", true), ("bob", false)] {
         let user = user(name);
         presences.connect(&lease, &user, &session("s1", 1)).await.unwrap().unwrap();
-        presences.visit(&user, &conversation("c")).await.unwrap().unwrap();
+        presences.visit(&user, &id("s1"), &conversation("c")).await.unwrap().unwrap();
         if goes {
             presences.disconnect(&lease, &user, &id("s1")).await.unwrap().unwrap();
         } else {
@@ -171,5 +171,30 @@ async fn who_left_the_last_conversation_before_it_was_told_leaves_nothing_behind
     assert_eq!((keys.contains(&ann), keys.contains(&bob)), (false, true));
     expire(&leases, &lease).await;
     assert_nothing_is_left(&world, &leases).await;
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn one_that_cannot_be_read_does_not_hold_up_the_others() {
+    let world = World::new().await;
+    let (leases, presences) = (Leases::new(world.broker.clone()), Presences::new(world.broker.clone()));
+    let lease = held(&leases, "g1").await;
+    // Both in one partition.
+    let (broken, ann) = (user("c2"), user("c6"));
+    let partition = world.broker.keys().partitions().of("c2");
+    assert_eq!(partition, world.broker.keys().partitions().of("c6"));
+    for user in [&broken, &ann] {
+        presences.connect(&lease, user, &session("s1", 1)).await.unwrap().unwrap();
+        presences.visit(user, &id("s1"), &conversation("c")).await.unwrap().unwrap();
+        presences.set_status(user, Status::Away).await.unwrap().unwrap();
+    }
+    let key = world.broker.keys().presence(&broken);
+    let _: u64 = world.broker.client().del(&key).await.unwrap();
+    let _: () = world.broker.client().set(&key, "no hash", None, None, false).await.unwrap();
+    let found = presences.unannounced(partition, Duration::ZERO, 10).await.unwrap();
+    assert_eq!(found.iter().map(|one| &one.presence.user).collect::<Vec<_>>(), [&ann]);
+    let _: u64 = world.broker.client().del(&key).await.unwrap();
+    presences.announce(&found[0]).await.unwrap();
+    assert_eq!(presences.unannounced(partition, Duration::ZERO, 10).await.unwrap(), []);
     world.clean_up().await;
 }

@@ -48,6 +48,7 @@ enum Step {
     },
     Visit {
         user: usize,
+        session: usize,
         conversation: usize,
     },
     Leave {
@@ -74,14 +75,14 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let (gateway, user, session) = (0..GATEWAYS, 0..USERS.len(), 0..SESSIONS);
     let conversation = 0..CONVERSATIONS.len();
-    let socket = (gateway.clone(), user.clone(), session);
+    let socket = (gateway.clone(), user.clone(), session.clone());
     prop_oneof![
         6 => socket.clone().prop_map(|(gateway, user, session)| Step::Connect { gateway, user, session }),
         5 => socket.prop_map(|(gateway, user, session)| Step::Disconnect { gateway, user, session }),
         3 => (user.clone(), 0..4_usize)
             .prop_map(|(user, status)| Step::Choose { user, status: Status::ALL[status] }),
-        4 => (user.clone(), conversation.clone())
-            .prop_map(|(user, conversation)| Step::Visit { user, conversation }),
+        6 => (user.clone(), session, conversation.clone())
+            .prop_map(|(user, session, conversation)| Step::Visit { user, session, conversation }),
         1 => (user.clone(), conversation).prop_map(|(user, conversation)| Step::Leave { user, conversation }),
         1 => gateway.prop_map(|gateway| Step::Expire { gateway }),
         2 => (user, any::<usize>()).prop_map(|(user, lease)| Step::Expel { user, lease }),
@@ -116,15 +117,20 @@ impl User {
         (if connected { self.chosen.unwrap_or(Status::Online) } else { Status::Offline }, connected)
     }
 
-    /// Whether there is a transition. Who has gone and has nobody to tell is forgotten at once.
+    /// Whether there is a transition: that somebody goes who hides is none. Who has gone and has nobody to tell is forgotten at once.
     fn conclude(&mut self, leases: &[(LeaseId, bool)]) -> Option<(Shown, BTreeSet<String>)> {
         let now = self.now(leases);
         if now == self.shown {
             return None;
         }
+        let was_hidden = self.shown.0 == Status::Offline;
         self.shown = now;
         if !now.1 {
             self.chosen = None;
+            if was_hidden {
+                self.forget_if_over();
+                return None;
+            }
         }
         self.is_pending = !self.visits.is_empty();
         let told = self.visits.clone();
@@ -219,15 +225,14 @@ impl Run {
                 self.compare(place, found, announces).await;
                 assert_eq!(presence.at, self.users[place].last);
             }
-            Step::Visit { user: place, conversation: id } => {
-                let id = CONVERSATIONS[id];
-                let found = self.presences.visit(&user(USERS[place]), &conversation(id)).await.unwrap();
+            Step::Visit { user: place, session: number, conversation: id } => {
+                let (id, socket) = (CONVERSATIONS[id], session(&format!("s{number}"), 1).id);
+                let visited = self.presences.visit(&user(USERS[place]), &socket, &conversation(id)).await;
+                let found = visited.unwrap();
                 let model = &mut self.users[place];
-                let now = model.now(&self.all_leases);
-                assert_eq!(
-                    found.as_ref().map(|presence| (presence.status, presence.connected)),
-                    now.1.then_some(now)
-                );
+                let counts = model.sessions.get(&number).is_some_and(|lease| self.all_leases[*lease].1);
+                let now = counts.then(|| model.now(&self.all_leases));
+                assert_eq!(found.as_ref().map(|presence| (presence.status, presence.connected)), now);
                 if let Some(presence) = found {
                     assert_eq!(presence.at, model.last);
                     model.visits.insert(id.to_owned());

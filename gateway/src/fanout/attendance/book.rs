@@ -120,12 +120,10 @@ impl<S: Clone + PartialEq> Book<S> {
         conversation: &ConversationId,
         Steps(steps): &Steps,
     ) -> (Vec<S>, Vec<UserId>) {
-        let room = self.rooms.get(conversation);
-        let socket = |user: &UserId| room.and_then(|room| room.get(user)?.first().cloned());
         let (mut present, mut went) = (Vec::new(), Vec::new());
         for (user, step) in steps {
-            match (step, socket(user)) {
-                (Step::Came | Step::Stays, Some(socket)) => present.push(socket),
+            match (step, self.socket(conversation, user)) {
+                (Step::Came | Step::Stays, Some(socket)) => present.push(socket.clone()),
                 (Step::Went(_), None) => went.push(user.clone()),
                 (Step::Came | Step::Stays, None) | (Step::Went(_), Some(_)) => {}
             }
@@ -133,9 +131,9 @@ impl<S: Clone + PartialEq> Book<S> {
         (present, went)
     }
 
-    /// Whether a user has a socket in a room.
-    pub(super) fn has(&self, conversation: &ConversationId, user: &UserId) -> bool {
-        self.rooms.get(conversation).is_some_and(|room| room.contains_key(user))
+    /// A socket that a user has in a room.
+    pub(super) fn socket(&self, conversation: &ConversationId, user: &UserId) -> Option<&S> {
+        self.rooms.get(conversation)?.get(user)?.first()
     }
 
     /// Whether nobody is in a room.
@@ -197,7 +195,8 @@ mod tests {
         assert_eq!(untold(&mut book), told(&[], &["ann"]), "a socket is there once, however often it comes");
         leave(&mut book, "ann", 2);
         assert_eq!(untold(&mut book), told(&[], &[]));
-        assert!(book.has(&conversation(), &user("bob")) && !book.has(&conversation(), &user("ann")));
+        assert_eq!(book.socket(&conversation(), &user("bob")), Some(&3));
+        assert_eq!(book.socket(&conversation(), &user("ann")), None);
         leave(&mut book, "bob", 3);
         assert!(book.is_empty(&conversation()) && book.rooms() == 0);
     }

@@ -1,5 +1,5 @@
 //! Notes at each user where he is, so that his presence is told there; and tells a conversation of the presence of
-//! whoever has just come.
+//! whoever has just come, unless he hides.
 
 use std::{
     collections::HashMap,
@@ -14,8 +14,8 @@ use parlance_chassis::lifecycle::CancellationToken;
 use parlance_domain::{
     entry::Header,
     event::EventKind,
-    id::{ConversationId, UserId},
-    presence::Presence,
+    id::{ConversationId, SessionId, UserId},
+    presence::{Presence, Status},
 };
 use tokio::sync::Notify;
 
@@ -87,14 +87,18 @@ impl Visits {
     ) -> bool {
         let outcome = match visit {
             Visit::Ends => presences.leave(&user, &conversation).await.map(|()| true),
-            Visit::Begins => begin(broker, presences, &conversation, &user).await,
+            Visit::Begins => match all.session(&conversation, &user) {
+                Some(session) => begin(broker, presences, &conversation, &user, &session).await,
+                // He has gone meanwhile.
+                None => return false,
+            },
         };
         let done = outcome.unwrap_or_else(|error| {
             tracing::debug!(%error, %conversation, "failed to note a visit, trying again");
             false
         });
-        // One who has just connected may not be registered yet. One who has gone meanwhile will not be.
-        if done || (visit == Visit::Begins && !all.has(&conversation, &user)) {
+        // One who has just connected may not be registered yet.
+        if done {
             return false;
         }
         self.lock().entry((conversation, user)).or_insert(visit);
@@ -106,17 +110,21 @@ impl Visits {
     }
 }
 
-/// False when the user is not known to be connected yet.
+/// False when the user's socket is not registered yet.
 async fn begin(
     broker: &Broker,
     presences: &Presences,
     conversation: &ConversationId,
     user: &UserId,
+    session: &SessionId,
 ) -> Result<bool, BrokerError> {
-    let Some(presence) = presences.visit(user, conversation).await? else {
+    let Some(presence) = presences.visit(user, session, conversation).await? else {
         return Ok(false);
     };
-    publish(broker, conversation, &presence).await?;
+    // Of one who hides nobody is told that he came.
+    if presence.status != Status::Offline {
+        publish(broker, conversation, &presence).await?;
+    }
     Ok(true)
 }
 

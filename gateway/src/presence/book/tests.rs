@@ -71,7 +71,7 @@ fn a_socket_that_redis_cannot_know_of_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_user_is_told_of_by_one_at_a_time_and_in_order() {
+fn a_user_is_told_of_by_one_at_a_time_and_who_came_before_who_went() {
     let mut book = Book::default();
     connect(&mut book, "a");
     let work = book.take().unwrap();
@@ -80,7 +80,7 @@ fn a_user_is_told_of_by_one_at_a_time_and_in_order() {
     assert!(book.take().is_none(), "somebody tells Redis of him already");
     book.told(&work, &work.steps[0]);
     book.finish(&work.user);
-    assert_eq!(tell(&mut book), ["-a", "+b"]);
+    assert_eq!(tell(&mut book), ["+b", "-a"], "he is not offline between the two");
 }
 
 #[test]

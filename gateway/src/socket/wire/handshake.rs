@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use axum::extract::ConnectInfo;
 use http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN, USER_AGENT};
-use http::{Extensions, HeaderMap, HeaderName, Request};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Request};
 
 use super::request::Refusal;
 
@@ -95,8 +95,10 @@ pub(crate) fn client_address(
 /// The entry that the outermost trusted proxy appended: what lies left of it anybody could have written.
 fn forwarded(headers: &HeaderMap, trusted_hops: usize) -> Option<IpAddr> {
     let nth = trusted_hops.checked_sub(1)?;
-    let all = joined(headers, FORWARDED_FOR, ",")?;
-    let entry = all.rsplit(',').nth(nth)?.trim();
+    // Bytes, not text: what a client puts in front must not hide what the proxies appended.
+    let lines: Vec<&[u8]> = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect();
+    let all = lines.join(&b","[..]);
+    let entry = std::str::from_utf8(all.rsplit(|byte| *byte == b',').nth(nth)?).ok()?.trim();
     entry.parse().ok().or_else(|| entry.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
@@ -142,6 +144,22 @@ mod tests {
         assert_eq!(address(1), "10.0.0.1");
         assert_eq!(address(2), "1.2.3.4");
         assert_eq!(address(9), "10.0.0.9");
+    }
+
+    #[test]
+    fn what_a_client_puts_in_front_does_not_hide_what_a_proxy_appended() {
+        let bytes = |bytes: &'static [u8]| HeaderValue::from_bytes(bytes).unwrap();
+        for (lines, hops) in [
+            (vec![bytes(b"\xff, 1.2.3.4")], 1),
+            (vec![bytes(b"\xe4\xf6"), bytes(b"1.2.3.4")], 1),
+            (vec![bytes(b"6.6.6.6, \x80,1.2.3.4"), bytes(b"10.0.0.1")], 2),
+        ] {
+            let header = |request: http::request::Builder, line| request.header("x-forwarded-for", line);
+            let address = read(lines.into_iter().fold(request(), header), hops).unwrap().address;
+            assert_eq!(address.unwrap().to_string(), "1.2.3.4");
+        }
+        let unreadable = read(request().header("x-forwarded-for", bytes(b"1.2.3.4, \xff")), 1).unwrap();
+        assert_eq!(unreadable.address.unwrap().to_string(), "10.0.0.9");
     }
 
     #[test]

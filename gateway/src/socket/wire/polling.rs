@@ -23,6 +23,8 @@ use crate::web::is_encoded;
 const NOOP_PACKET: &[u8] = b"6";
 /// The answer to packets that were taken.
 const ACCEPTED: &[u8] = b"ok";
+/// How many POSTs of a session are taken in at the same time. Clients send one after the other.
+const MOST_POSTS: u16 = 2;
 /// Stands between the packets of a polling body.
 const SEPARATOR: u8 = 0x1e;
 
@@ -81,6 +83,7 @@ impl Endpoint {
         if is_encoded(request.headers()) {
             return Err(Refusal::EncodedBody);
         }
+        let _posting = Posting::begin(&wire).ok_or(Refusal::BadRequest)?;
         let (parts, body) = request.into_parts();
         let content_type = parts.headers.get(CONTENT_TYPE).cloned();
         drop(parts.extensions);
@@ -131,6 +134,23 @@ impl<'a> Fetching<'a> {
 impl Drop for Fetching<'_> {
     fn drop(&mut self) {
         self.0.polls.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A POST that is being taken in. Dropped early when the client hangs up.
+struct Posting<'a>(&'a Wire);
+
+impl<'a> Posting<'a> {
+    /// `None` when the session has as many of them as it may: each keeps what has come of its body.
+    fn begin(wire: &'a Wire) -> Option<Self> {
+        let begin = |posts| (posts < MOST_POSTS).then_some(posts + 1);
+        wire.posts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, begin).ok().map(|_| Self(wire))
+    }
+}
+
+impl Drop for Posting<'_> {
+    fn drop(&mut self) {
+        self.0.posts.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -147,9 +147,9 @@ async fn a_user_has_so_many_sockets_and_their_places_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_connects_again_and_again_within_a_session_is_refused_and_ended_at_last() {
+async fn who_connects_again_and_again_within_a_session_is_ended_at_last() {
     let app = TestApp::new().await;
-    let gateway = app.gateway(&[FEW, &[("limits.abuse_refusals", "50")]].concat()).await;
+    let gateway = app.gateway(FEW).await;
     let bob = Client::connect(&gateway, "bob").await;
     let mut ws = Ws::open(&gateway.address, WEBSOCKET, "").await.unwrap();
     let mut refused = Vec::new();
@@ -167,9 +167,10 @@ async fn who_connects_again_and_again_within_a_session_is_refused_and_ended_at_l
         refused.push(answer);
         assert!(refused.len() < 100, "it goes on");
     }
-    assert_eq!(refused[0], "44{\"message\":\"token_invalid\"}");
-    assert!(refused.iter().any(|refused| refused == "44{\"message\":\"rate_limited\"}"), "{refused:?}");
-    assert_eq!(ws.close_code(), Some(1008));
+    // The first ones are free: some clients use several namespaces.
+    assert!(refused.len() >= 8, "{refused:?}");
+    assert!(refused.iter().all(|refused| refused == "44{\"message\":\"token_invalid\"}"), "{refused:?}");
+    assert_eq!(ws.close_code(), Some(1013), "it may try again later");
     bob.ping().await;
     app.end().await;
 }

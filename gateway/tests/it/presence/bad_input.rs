@@ -109,6 +109,21 @@ async fn what_belongs_to_others_or_to_backends_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whose_presence_may_be_asked_for_is_the_operators_choice() {
+    let app = TestApp::new().await;
+    let gateway = app.gateway(&[("gateway.presence_readers", "backends")]).await;
+    let ann = Client::connect(&gateway, "ann").await;
+    ann.refused("presence:get", json!({"userIds": ["ann", "bob"]}), "forbidden").await;
+    let others = "/v1/users/bob/presence";
+    let (status, problem) = as_user(&gateway, "ann", "GET", others, Value::Null).await;
+    assert_eq!((status, &problem["code"]), (403, &json!("forbidden")), "{problem}");
+    let own = ann.call("presence:get", json!({"userIds": ["ann"]})).await;
+    assert_eq!(own["ok"], true, "{own}");
+    assert_eq!(gateway.rest("GET", others, Value::Null).await.0, 200);
+    app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_has_no_socket_has_no_status_to_choose() {
     let (app, gateway) = TestApp::with_gateway().await;
     for (status, problem) in [

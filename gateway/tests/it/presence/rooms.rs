@@ -4,10 +4,16 @@ use fred::{
     interfaces::ClientLike,
     types::{ClusterHash, CustomCommand},
 };
-use parlance_domain::id::UserId;
+use parlance_domain::{
+    entry::Header,
+    event::EventKind,
+    id::{ConversationId, UserId},
+    presence::{Presence, Status},
+    time::Timestamp,
+};
 use serde_json::{Value, json};
 
-use super::{told, until_seen};
+use super::{told, until_seen, until_sessions};
 use crate::{
     app::{TestApp, eventually},
     client::Client,
@@ -114,5 +120,50 @@ async fn a_conversation_that_was_left_is_told_no_more() {
     assert_eq!(mark["content"], "mark");
     bob.ping().await;
     assert_eq!(told(&bob, "ann"), ["online"]);
+    app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_one_who_hides_nobody_is_told_when_he_comes_or_goes() {
+    let (app, here, there) = TestApp::with_two_gateways().await;
+    app.conversation(&here, "c", &["ann", "bob"]).await;
+    let (ann, bob) = (Client::connect(&here, "ann").await, Client::connect(&there, "bob").await);
+    bob.join("c").await;
+    ann.ok("presence:set", json!({"status": "offline"})).await;
+    ann.join("c").await;
+    eventually("the visit is noted", async || visits(&app, "c").await.then_some(())).await;
+    let hidden = until_seen(&there, "ann", "offline").await;
+    drop(ann);
+    until_sessions(&there, "ann", 0).await;
+    assert_eq!(until_seen(&there, "ann", "offline").await, hidden, "he was last seen when he hid");
+    let ann = Client::connect(&here, "ann").await;
+    ann.join("c").await;
+    until_told(&bob, "ann", &["online"]).await;
+    app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_presence_does_not_follow_a_newer_one_however_many_move_in_between() {
+    let app = TestApp::new().await;
+    let gateway = app.gateway(&[]).await;
+    app.conversation(&gateway, "c", &["bob", "carl"]).await;
+    let (bob, carl) = (Client::connect(&gateway, "bob").await, Client::connect(&gateway, "carl").await);
+    bob.join("c").await;
+    let publish = async |user: &str, status, at| {
+        let user = UserId::new(user).unwrap();
+        let presence = Presence { status, at: Timestamp(at), ..Presence::unknown(user) };
+        let header = Header::transient(EventKind::PresenceChanged, presence.at, None);
+        let body = serde_json::to_string(&presence).unwrap();
+        app.broker.publish(&ConversationId::new("c").unwrap(), &header, &body).await.unwrap();
+    };
+    publish("ann", Status::Busy, 2_000).await;
+    for n in 0..40 {
+        publish(&format!("u{n}"), Status::Online, 2_001).await;
+    }
+    publish("ann", Status::Away, 1_999).await;
+    publish("ann", Status::Online, 2_002).await;
+    until_told(&bob, "ann", &["busy", "online"]).await;
+    caught_up(&bob, &carl, &["c"]).await;
+    assert_eq!(told(&bob, "u39"), ["online"]);
     app.end().await;
 }

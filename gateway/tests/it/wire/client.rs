@@ -134,6 +134,10 @@ impl Ws {
         let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
         for (name, value) in headers.lines().filter_map(|line| line.split_once(": ")) {
             let name: http::HeaderName = name.parse().unwrap();
+            // There can be only one.
+            if name == http::header::HOST {
+                request.headers_mut().remove(&name);
+            }
             request.headers_mut().append(name, value.parse().unwrap());
         }
         match tokio_tungstenite::client_async(request, stream).await {

@@ -11,7 +11,7 @@ use parlance_broker::{
 
 use crate::{
     metrics,
-    task::presence::{Outcome, each},
+    task::presence::{Outcome, each_elsewhere},
 };
 
 /// How long a change waits before nobody else can be about to announce it.
@@ -36,27 +36,29 @@ impl Announcer {
     pub(crate) async fn announce(self: Arc<Self>) -> Result<u64, BrokerError> {
         let mut all = Outcome::default();
         for partition in self.broker.keys().partitions().all() {
-            let outcome = self.announce_in(partition).await?;
+            // Other partitions may be on a Redis that is there.
+            let outcome = match self.announce_in(partition).await {
+                Ok(outcome) => outcome,
+                Err(failure) => Outcome { failure: Some(failure), ..Outcome::default() },
+            };
             all.done += outcome.done;
             all.failure = all.failure.or(outcome.failure);
         }
         all.failure.map_or(Ok(all.done), Err)
     }
 
-    /// An error is that Redis is away.
+    /// An error is that the partition cannot be read.
     async fn announce_in(&self, partition: Partition) -> Result<Outcome, BrokerError> {
         let mut all = Outcome::default();
         for _ in 0..BATCHES_A_RUN {
             let transitions = self.presences.unannounced(partition, STALE, BATCH).await?;
             let is_last = (transitions.len() as u64) < BATCH;
-            let outcome = each(transitions, |transition| self.announce_one(transition)).await;
+            // The conversations that are told are in other partitions.
+            let outcome = each_elsewhere(transitions, |transition| self.announce_one(transition)).await;
             metrics::counter(&metrics::PRESENCE_ANNOUNCED).increment(outcome.done);
-            match outcome.failure {
-                Some(failure) if outcome.is_outage => return Err(failure),
-                failure => all.failure = all.failure.or(failure),
-            }
+            all.failure = all.failure.or(outcome.failure);
             all.done += outcome.done;
-            if is_last || outcome.done == 0 {
+            if is_last || outcome.is_outage || outcome.done == 0 {
                 break;
             }
         }

@@ -34,12 +34,18 @@ impl Keeper {
     }
 
     /// Stores what is not stored yet, and says of how many users.
+    /// A partition that is away does not hold up the others.
     pub(crate) async fn keep(self: Arc<Self>) -> Result<u64, KeepError> {
-        let mut kept = 0;
+        let (mut kept, mut failure) = (0, None);
         for partition in self.broker.keys().partitions().all() {
-            kept += self.keep_of(partition).await?;
+            match self.keep_of(partition).await {
+                Ok(count) => kept += count,
+                Err(KeepError::Broker(error)) => failure = failure.or(Some(error)),
+                // There is one Postgres for all.
+                Err(error @ KeepError::Store(_)) => return Err(error),
+            }
         }
-        Ok(kept)
+        failure.map_or(Ok(kept), |error| Err(error.into()))
     }
 
     async fn keep_of(&self, partition: Partition) -> Result<u64, KeepError> {

@@ -4,7 +4,11 @@
 //! Workers compete, and one that ends half way is followed by the next: each user and each conversation is one script,
 //! which finds out what is to be told, and a lease is forgotten only when nothing stands under it any more.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use parlance_broker::{
     Broker, BrokerError,
@@ -66,33 +70,40 @@ impl Sweeper {
     /// rest.
     pub(crate) async fn sweep(self: Arc<Self>) -> Result<u64, BrokerError> {
         let mut run = Run::default();
-        let outcome = self.sweep_partitions(&mut run).await;
+        self.sweep_partitions(&mut run).await;
         run.report();
-        outcome?;
         match run.failure {
             Some(failure) => Err(failure),
             None => Ok(run.removed.values().map(|removed| removed.users + removed.conversations).sum()),
         }
     }
 
-    async fn sweep_partitions(&self, run: &mut Run) -> Result<(), BrokerError> {
+    /// A partition that is away does not hold up the others.
+    async fn sweep_partitions(&self, run: &mut Run) {
         // All are asked before anything is removed: where nobody asks for a while, nobody is removed for a longer one.
         let mut expired = Vec::new();
         for partition in self.broker.keys().partitions().all() {
-            let leases = self.leases.expired(partition, self.ttl).await?;
-            expired.extend(leases.into_iter().map(|lease| (partition, lease)));
+            match self.leases.expired(partition, self.ttl).await {
+                Ok(leases) => expired.extend(leases.into_iter().map(|lease| (partition, lease))),
+                Err(failure) => run.note(failure),
+            }
         }
         metrics::gauge(&metrics::PRESENCE_EXPIRED_LEASES).set(expired.len() as f64);
         // So workers seldom meet, and nothing that takes long stands in the way of the rest for good.
         expired.shuffle(&mut rand::rng());
         let end = Instant::now() + self.ttl / 8;
+        let mut away = HashSet::new();
         for (partition, lease) in &expired {
-            self.sweep_lease(*partition, lease, end, run).await?;
+            if !away.contains(partition)
+                && let Err(failure) = self.sweep_lease(*partition, lease, end, run).await
+            {
+                away.insert(*partition);
+                run.note(failure);
+            }
         }
-        Ok(())
     }
 
-    /// An error is that Redis is away; others are noted in `run`.
+    /// An error is that the partition is away; others are noted in `run`.
     async fn sweep_lease(
         &self,
         partition: Partition,
@@ -136,7 +147,7 @@ impl Sweeper {
                 if outcome.is_outage {
                     return Err(failure);
                 }
-                run.failure.get_or_insert(failure);
+                run.note(failure);
             }
         }
         Ok(done)
@@ -144,9 +155,13 @@ impl Sweeper {
 
     async fn expel_user(&self, lease: &LeaseId, user: UserId) -> Result<(), BrokerError> {
         let Some(transition) = self.presences.expel(lease, &user).await? else { return Ok(()) };
-        // When this fails the transition stands among the unannounced ones.
-        self.presences.announce(&transition).await?;
-        metrics::counter(&metrics::PRESENCE_ANNOUNCED).increment(1);
+        match self.presences.announce(&transition).await {
+            Ok(()) => metrics::counter(&metrics::PRESENCE_ANNOUNCED).increment(1),
+            // It stands among the unannounced ones. The conversations may be in another partition, which is away.
+            Err(error) => {
+                tracing::debug!(%error, %user, "failed to announce who was removed, left for later");
+            }
+        }
         Ok(())
     }
 
@@ -156,6 +171,10 @@ impl Sweeper {
 }
 
 impl Run {
+    fn note(&mut self, failure: BrokerError) {
+        self.failure.get_or_insert(failure);
+    }
+
     /// Tells operators what was removed, and of which gateways.
     fn report(&self) {
         for (lease, Removed { users, conversations }) in &self.removed {

@@ -72,7 +72,7 @@ impl TestGateway {
     pub async fn join(&self, id: &str, to: &str) {
         let changes = Changes { came: vec![Profile::unknown(user(id))], ..Changes::default() };
         self.members.change(&self.lease, &conversation(to), &changes, 10_000).await.unwrap();
-        self.presences.visit(&user(id), &conversation(to)).await.unwrap();
+        self.presences.visit(&user(id), &self.session(id), &conversation(to)).await.unwrap();
     }
 
     /// Many sockets at once: `user-0` and so on.

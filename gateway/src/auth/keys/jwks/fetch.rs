@@ -57,7 +57,7 @@ impl Source {
 
     async fn read(&self) -> Result<Vec<u8>, FetchError> {
         // A client a request: they are rare, and nothing stays open between them.
-        let client = client()?;
+        let client = client(&self.url)?;
         let mut answer =
             client.get(self.url.clone()).header("Accept", "application/json").send().await.map_err(bare)?;
         if !answer.status().is_success() {
@@ -79,8 +79,13 @@ fn bare(error: reqwest::Error) -> reqwest::Error {
     error.without_url()
 }
 
-fn client() -> Result<Client, reqwest::Error> {
+/// A redirection must not lead from https to where somebody between can answer.
+fn client(url: &Url) -> Result<Client, reqwest::Error> {
     // The client finds its cryptography here; a second installation changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder().timeout(DEADLINE).redirect(redirect::Policy::limited(MOST_REDIRECTIONS)).build()
+    Client::builder()
+        .timeout(DEADLINE)
+        .https_only(url.scheme() == "https")
+        .redirect(redirect::Policy::limited(MOST_REDIRECTIONS))
+        .build()
 }

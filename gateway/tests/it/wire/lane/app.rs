@@ -14,7 +14,7 @@ use parlance_gateway::dialect::{Audience, Dialects, Frame};
 use parlance_gateway::limits::Rate;
 use parlance_gateway::listener::{self, HttpLimits};
 use parlance_gateway::socket::cluster::{AckSender, Adapter, ClusterDriver, SocketRef};
-use parlance_gateway::socket::session::{Acknowledgement, NewSession, Session};
+use parlance_gateway::socket::session::{Acknowledgement, NewSession, Patience, Session};
 use parlance_gateway::socket::wire::{self, Wire, WireConfig, WireSlot, Wires};
 use serde_json::value::RawValue;
 use socketioxide::handler::{ConnectHandler, FromMessageParts};
@@ -103,9 +103,11 @@ impl Speaker {
             namespace: namespace.into(),
             wire: Arc::clone(slot.wire()),
             place: None,
-            rate: Rate::per_second(NonZeroU32::MAX, NonZeroU32::MAX),
-            refusals: u32::MAX,
-            refusals_in: Duration::from_secs(1),
+            patience: Patience {
+                rate: Rate::per_second(NonZeroU32::MAX, NonZeroU32::MAX),
+                refusals: u32::MAX,
+                refusals_in: Duration::from_secs(1),
+            },
         });
         Self { socket, session, next: Arc::default() }
     }
