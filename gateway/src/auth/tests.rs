@@ -109,7 +109,7 @@ fn a_token_is_valid_only_in_its_time() {
         assert_eq!(at(json!({"sub": "a", "exp": odd})), Err(Code::TokenInvalid));
     }
     assert_eq!(at(json!({"sub": "a", "exp": -1})), Err(Code::TokenExpired));
-    assert_eq!(at(json!({"sub": "a", "exp": 1e300})), Err(Code::TokenInvalid), "saturates");
+    assert_eq!(at(json!({"sub": "a", "exp": 1e300})), Ok(()), "saturates");
 }
 
 #[test]
