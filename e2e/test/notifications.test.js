@@ -8,7 +8,7 @@ import { until } from '../harness/wait.js';
 let stack;
 
 before(async () => {
-  const gatewayEnv = { ...UNLIMITED, PARLANCE__GATEWAY__PRESENCE_TTL: '2s' };
+  const gatewayEnv = { ...UNLIMITED, PARLANCE__PRESENCE__TTL: '2s' };
   stack = await Stack.start({ name: 'notifications', gatewayEnv });
 });
 after(() => stack?.stop());
@@ -17,13 +17,11 @@ const at = (user, index, options = {}) => stack.member(user, { url: stack.gatewa
 const devices = (user) => Promise.all([at(user, 0), at(user, 1, { transports: ['polling'] }), at(user, 1)]);
 const rows = (user) => stack.database.rows('SELECT * FROM notifications WHERE user_id = $1 ORDER BY created_at, id', user);
 
-/** Waits until Redis says that these users are in the conversation, and no others. */
+/** Waits until the gateways say that these users are in the conversation, and no others. */
 async function here(conversation, ...users) {
   await until(`${users} are in ${conversation}`, async () => {
-    const key = await stack.redis.ask('--scan', '--pattern', `*:here:${conversation}`);
-    const members = key === '' ? [] : (await stack.redis.ask('ZRANGE', key, '0', '-1')).split('\n');
-    const found = new Set(members.map((member) => member.split(':').slice(2).join(':')));
-    return JSON.stringify([...found].sort()) === JSON.stringify([...users].sort());
+    const { members } = await stack.rest().expect(200, 'GET', `/v1/conversations/${conversation}/members`);
+    return JSON.stringify(members.sort()) === JSON.stringify([...users].sort());
   });
 }
 
