@@ -31,7 +31,7 @@ for (const [who, headers] of [
   test(`the API keeps to its document for ${who}`, { timeout: 3_600_000 }, async () => {
     await stack.conversation(`api-${who.length}`, 'alice', 'bob');
     const options = headers(stack.rest()).flatMap((header) => ['--header', header]);
-    const outcome = await run(
+    const attempt = () => run(
       join(repository, 'e2e/.venv/bin/schemathesis'),
       [
         '--config-file', join(repository, 'e2e/schemathesis.toml'),
@@ -40,6 +40,9 @@ for (const [who, headers] of [
       ],
       { maxBuffer: 64 * 1024 * 1024, cwd: join(logs, 'schemathesis') },
     ).catch((error) => error);
+    let outcome = await attempt();
+    // A fault of CPython's own (python/cpython#106905), which ends the run of the tool and not the server's.
+    if (outcome.stdout?.includes('AST constructor recursion depth mismatch')) outcome = await attempt();
     assert.equal(outcome.code ?? 0, 0, outcome.stdout?.slice(-20_000));
   });
 }
