@@ -32,7 +32,7 @@ down: ## Stops what `make up` started; the data stay
 
 .PHONY: test
 test: check ## Everything that CI does: check, the Rust tests, the end-to-end tests
-	@$(LOCAL)/install.sh redis postgres nginx curl node python
+	@$(LOCAL)/install.sh redis postgres nginx curl node python chromium
 	@$(LOCAL)/with-databases.sh $(MAKE) --no-print-directory rust-tests e2e-tests
 
 .PHONY: test-rust
@@ -41,8 +41,8 @@ test-rust: ## The Rust tests, with a Redis and a Postgres of their own
 	@$(LOCAL)/with-databases.sh $(MAKE) --no-print-directory rust-tests
 
 .PHONY: test-e2e
-test-e2e: ## The end-to-end tests: real Socket.IO clients against real processes
-	@$(LOCAL)/install.sh linker redis postgres nginx node python
+test-e2e: ## The end-to-end tests: real Socket.IO clients and a browser against real processes
+	@$(LOCAL)/install.sh linker redis postgres nginx node python chromium
 	@$(LOCAL)/with-databases.sh $(MAKE) --no-print-directory e2e-tests
 
 .PHONY: bench

@@ -41,14 +41,22 @@ impl Broker {
     async fn try_tell(&self, event: ConversationEvent) -> Result<(), BrokerError> {
         let unexpected = |error: &dyn std::fmt::Display| BrokerError::Unexpected(error.to_string());
         let envelope = event.clone().decode().map_err(|error| unexpected(&error))?;
-        let users = concerned(&envelope.event);
-        let text = serde_json::to_string(&UserEvent::Conversation(event));
-        let text = text.map_err(|error| unexpected(&error))?;
+        self.publish_to_users(concerned(&envelope.event), &UserEvent::Conversation(event)).await?;
+        Ok(())
+    }
+
+    /// Publishes an event for the sockets of several users, and says for how many: one that is too large for all of them
+    /// is only for the first ones, and that is logged.
+    ///
+    /// # Errors
+    /// When Redis is away; then some may have been told.
+    pub async fn publish_to_users(&self, users: &[UserId], event: &UserEvent) -> Result<u64, BrokerError> {
+        let text = serde_json::to_string(event);
+        let text = text.map_err(|error| BrokerError::Unexpected(error.to_string()))?;
         let affordable = MAX_BYTES / text.len().max(1);
         if users.len() > affordable {
             let told = affordable;
-            tracing::warn!(conversation = %envelope.conversation, told, concerned = users.len(),
-                "an event is too large for everybody whom it concerns");
+            tracing::warn!(told, concerned = users.len(), "an event is too large for everybody whom it concerns");
         }
         // The text is shared by all publications.
         let text = Value::from(text);
@@ -58,10 +66,12 @@ impl Broker {
         };
         let mut published =
             stream::iter(users.iter().take(affordable)).map(publish).buffer_unordered(IN_FLIGHT);
+        let mut count = 0;
         while let Some(outcome) = published.next().await {
             outcome?;
+            count += 1;
         }
-        Ok(())
+        Ok(count)
     }
 }
 

@@ -7,6 +7,7 @@
 //! | `{tag}:ingest` | stream, group `persist`: what the worker has to write | the worker deletes entries |
 //! | `{tag}:ingest-size` | hash: `entries bytes` | as the stream |
 //! | `{tag}:receipts`, `{tag}:receipts-size` | the same for cursors | the same |
+//! | `{tag}:cursors:<id>` | hash: how far each user of a conversation has got, `u<user>`, and how far anybody has, `delivered read` | 1 h after the last receipt |
 //! | `{tag}:persisted` | string: all ingest ids below it are in Postgres | owned by the worker |
 //! | `{tag}:unsettled` | sorted set: conversations whose keys do not expire yet | the worker removes members |
 //! | `{tag}:once:…` | string: the first reply to a command with a client id | 10 min |
@@ -45,6 +46,9 @@ const CLUSTER_PARTITION: Partition = Partition(0);
 const GATEWAYS_PARTITION: Partition = Partition(0);
 /// What these channels begin with, after the tag.
 const CLUSTER: &str = "io";
+/// What the channels are called of which each partition has one.
+const PRESENCE: &str = "presence";
+const PROBE: &str = "probe";
 
 /// Makes the names of keys and channels.
 #[derive(Debug, Clone)]
@@ -66,6 +70,17 @@ impl Keys {
 
     fn of(&self, partition: Partition, rest: &str) -> String {
         format!("{}{{{}}}:{rest}", self.prefix, self.partitions.tag(partition))
+    }
+
+    /// The tag of a name, and what stands behind it.
+    fn split<'a>(&self, name: &'a str) -> Option<(&'a str, &'a str)> {
+        name.strip_prefix(&*self.prefix)?.strip_prefix('{')?.split_once("}:")
+    }
+
+    /// The partition whose channel of this kind it is.
+    fn partition_of(&self, channel: &str, kind: &str) -> Option<Partition> {
+        let (tag, rest) = self.split(channel)?;
+        if rest == kind { self.partitions.with_tag(tag) } else { None }
     }
 
     fn of_conversation(&self, kind: &str, id: &ConversationId) -> String {
@@ -96,9 +111,9 @@ impl Keys {
         self.of_conversation("conv", id)
     }
 
-    /// The conversation and partition that a channel's name stands for.
+    /// The conversation whose channel this is.
     pub fn conversation_of<'a>(&self, channel: &'a str) -> Option<&'a str> {
-        let (_tag, rest) = channel.strip_prefix(&*self.prefix)?.strip_prefix('{')?.split_once("}:")?;
+        let (_, rest) = self.split(channel)?;
         rest.strip_prefix("conv:")
     }
 
@@ -114,7 +129,7 @@ impl Keys {
 
     /// The user whose channel this is.
     pub fn user_of<'a>(&self, channel: &'a str) -> Option<&'a str> {
-        let (_tag, rest) = channel.strip_prefix(&*self.prefix)?.strip_prefix('{')?.split_once("}:")?;
+        let (_, rest) = self.split(channel)?;
         rest.strip_prefix("user:")
     }
 
@@ -126,18 +141,18 @@ impl Keys {
 
     /// Whether this is such a channel, and the partition that it is of.
     pub fn cluster_partition(&self, channel: &str) -> Option<Partition> {
-        let (_tag, rest) = channel.strip_prefix(&*self.prefix)?.strip_prefix('{')?.split_once("}:")?;
+        let (_, rest) = self.split(channel)?;
         rest.strip_prefix(CLUSTER)?.starts_with('-').then_some(CLUSTER_PARTITION)
     }
 
     /// The channel of what happens to the presence of a partition's users.
     pub fn presence_channel(&self, partition: Partition) -> String {
-        self.of(partition, "presence")
+        self.of(partition, PRESENCE)
     }
 
     /// The partition whose presence channel this is.
     pub fn presence_partition(&self, channel: &str) -> Option<Partition> {
-        self.partitions.all().find(|partition| self.presence_channel(*partition) == channel)
+        self.partition_of(channel, PRESENCE)
     }
 
     /// The leases, and when they expire.
@@ -207,12 +222,12 @@ impl Keys {
 
     /// The channel on which a partition's subscription is probed.
     pub fn probe(&self, partition: Partition) -> String {
-        self.of(partition, "probe")
+        self.of(partition, PROBE)
     }
 
     /// The partition whose probe channel this is.
     pub fn probed_partition(&self, channel: &str) -> Option<Partition> {
-        self.partitions.all().find(|partition| self.probe(*partition) == channel)
+        self.partition_of(channel, PROBE)
     }
 
     /// The ingest stream.
@@ -233,6 +248,11 @@ impl Keys {
     /// The entries and bytes in the stream of moved cursors.
     pub fn receipts_size(&self, partition: Partition) -> String {
         self.of(partition, "receipts-size")
+    }
+
+    /// How far users have got in a conversation, when that is asked for.
+    pub fn cursors(&self, id: &ConversationId) -> String {
+        self.of_conversation("cursors", id)
     }
 
     /// The low-water mark of the ingest stream.
@@ -303,6 +323,27 @@ mod tests {
         let channel = format!("{}-request#/#", keys.cluster_prefix());
         assert_eq!(keys.cluster_partition(&channel), Some(Partition(0)));
         assert_eq!((keys.conversation_of(&channel), keys.user_of(&channel)), (None, None));
+    }
+
+    #[test]
+    fn a_partition_s_channels_name_it_and_no_other_channel_does() {
+        let keys = keys();
+        for partition in keys.partitions().all() {
+            let (presence, probe) = (keys.presence_channel(partition), keys.probe(partition));
+            assert_eq!(
+                (keys.presence_partition(&presence), keys.probed_partition(&presence)),
+                (Some(partition), None)
+            );
+            assert_eq!(
+                (keys.presence_partition(&probe), keys.probed_partition(&probe)),
+                (None, Some(partition))
+            );
+        }
+        let user = keys.presence(&UserId::new("presence").unwrap());
+        let (unknown, elsewhere) = ("test:{p16.0}:presence", "other:{p0.0}:presence");
+        for channel in [&*user, unknown, elsewhere, "test:{}:presence", "test:presence"] {
+            assert_eq!(keys.presence_partition(channel), None, "{channel}");
+        }
     }
 
     #[test]

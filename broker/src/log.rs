@@ -6,10 +6,14 @@ use fred::{
 };
 use parlance_domain::{
     entry::{Envelope, Header},
+    event::Event,
     id::ConversationId,
+    message::Message,
+    receipt::Covered,
+    version::Seq,
 };
 
-use crate::{broker::Broker, error::BrokerError};
+use crate::{append::LOG_ENTRIES, broker::Broker, error::BrokerError};
 
 /// How many entries are asked for at once.
 const PAGE: u64 = 64;
@@ -63,6 +67,38 @@ impl Broker {
                 return Ok(found);
             }
         }
+    }
+
+    /// The messages that were sent beyond a place, newest first, of those that the log still has: at most as many as it
+    /// has entries where it is cut.
+    ///
+    /// # Errors
+    /// When Redis is away, or an entry is malformed.
+    pub async fn log_messages_above(
+        &self,
+        id: &ConversationId,
+        above: Seq,
+    ) -> Result<Vec<Covered>, BrokerError> {
+        let mut found = Vec::new();
+        let mut end = String::from("+");
+        for _ in 0..LOG_ENTRIES / PAGE {
+            let page: Value = self.client().xrevrange(self.keys().log(id), &*end, "-", Some(PAGE)).await?;
+            let entries = read_entries(id, page)?;
+            let full = entries.len() as u64 == PAGE;
+            for LogEntry { envelope, .. } in entries {
+                end = format!("({}-0", envelope.header.version.rev);
+                let Event::MessageCreated(message) = envelope.event else { continue };
+                if message.seq <= above {
+                    return Ok(found);
+                }
+                let Message { seq, body, .. } = *message;
+                found.push(Covered { id: body.id, seq, sender: body.sender.id });
+            }
+            if !full {
+                break;
+            }
+        }
+        Ok(found)
     }
 
     /// The newest entry of the conversation's partition that is not in Postgres yet; `None` when all are.

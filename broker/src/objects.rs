@@ -7,7 +7,7 @@ pub use id::ObjectId;
 use fred::interfaces::HashesInterface;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use parlance_domain::{
-    id::{ConversationId, MessageId},
+    id::{ConversationId, MessageId, UserId},
     message::Place,
     version::{Seq, Version},
 };
@@ -43,16 +43,17 @@ impl Broker {
     /// # Errors
     /// When Redis is away.
     pub async fn object(&self, id: MessageId) -> Result<Option<MessageObject>, BrokerError> {
-        const FIELDS: [&str; 4] = ["conv", "seq", "state", "deleted"];
+        const FIELDS: [&str; 5] = ["conv", "seq", "state", "sender", "deleted"];
         let Some(key) = self.keys().object(id) else { return Ok(None) };
         let values: Vec<Option<String>> = self.client().hmget(key, FIELDS.to_vec()).await?;
-        let [Some(conversation), Some(seq), Some(state), deleted] = values.as_slice() else {
+        let [Some(conversation), Some(seq), Some(state), Some(sender), deleted] = values.as_slice() else {
             return Ok(None);
         };
         let malformed = || BrokerError::Unexpected(format!("the object of message {id}"));
         let conversation = ConversationId::new(conversation).map_err(|_| malformed())?;
         let seq = Seq(seq.parse().map_err(|_| malformed())?);
-        let place = Place { id, conversation, seq };
+        let sender = UserId::new(sender).map_err(|_| malformed())?;
+        let place = Place { id, conversation, seq, sender };
         let version = parse_version(state).ok_or_else(malformed)?;
         Ok(Some(MessageObject { place, version, deleted: deleted.is_some() }))
     }

@@ -57,6 +57,12 @@ impl Partitions {
         self.tags.get(usize::from(partition.0)).map_or("", |tag| tag)
     }
 
+    /// The partition with this hash tag, if there is one: it has its own number.
+    pub fn with_tag(&self, tag: &str) -> Option<Partition> {
+        let (number, _) = tag.strip_prefix('p')?.split_once('.')?;
+        self.get(number.parse().ok()?).filter(|partition| self.tag(*partition) == tag)
+    }
+
     /// What is recorded at the first start, so that processes that disagree can notice.
     pub fn layout(&self) -> String {
         format!("v1 {} {}", self.count(), self.tags.join(","))
@@ -86,6 +92,18 @@ mod tests {
     #[test]
     fn the_layout_never_changes_between_versions() {
         assert_eq!(Partitions::new(4).layout(), "v1 4 p0.1,p1.3,p2.1,p3.3");
+    }
+
+    #[test]
+    fn a_tag_is_of_one_partition() {
+        let partitions = Partitions::new(1024);
+        for partition in partitions.all() {
+            assert_eq!(partitions.with_tag(partitions.tag(partition)), Some(partition));
+        }
+        let others = ["", "p", "p1", "1.3", "p1.2", "p01.3", "p1.3 ", "p1024.0", "p65536.0", "q1.3"];
+        for tag in others.into_iter().filter(|tag| !partitions.layout().ends_with(tag)) {
+            assert_eq!(partitions.with_tag(tag), None, "{tag}");
+        }
     }
 
     #[test]

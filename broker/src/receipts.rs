@@ -1,5 +1,7 @@
 //! Handing moved cursors to the worker, and to those who are there.
 
+pub mod told;
+
 use parlance_domain::{entry::Header, id::ConversationId};
 
 use crate::{
@@ -14,6 +16,7 @@ use crate::{
 pub struct ReceiptLog {
     broker: Broker,
     script: Script,
+    told: Script,
     bounds: Bounds,
 }
 
@@ -29,7 +32,9 @@ pub enum Receipted {
 impl ReceiptLog {
     /// A log that lets up to `bounds` wait in each partition's stream.
     pub fn new(broker: Broker, bounds: Bounds) -> Self {
-        Self { broker, script: Script::new(include_str!("../lua/receipts.lua")), bounds }
+        let script = Script::new(include_str!("../lua/receipts.lua"));
+        let told = Script::new(include_str!("../lua/receipts_told.lua"));
+        Self { broker, script, told, bounds }
     }
 
     /// Puts cursors in the stream and announces them. `body` is a JSON list of

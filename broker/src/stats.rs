@@ -80,7 +80,7 @@ impl Stats {
         Ok(())
     }
 
-    /// What all gateways have.
+    /// What all gateways have. One whose word cannot be read is not listed, and logged.
     ///
     /// # Errors
     /// When Redis is away.

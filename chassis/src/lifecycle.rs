@@ -40,6 +40,15 @@ impl Lifecycle {
         Ok(Self { handle: Handle::new(runtime), signals: Some(Signals::install()?) })
     }
 
+    /// The same, and SIGHUP is [`Handle::reload`].
+    ///
+    /// # Errors
+    /// Those of [`Lifecycle::new`].
+    pub fn reloading() -> io::Result<Self> {
+        let Self { handle, signals } = Self::new()?;
+        Ok(Self { handle, signals: signals.map(Signals::with_hangup).transpose()? })
+    }
+
     /// A lifecycle that only [`Handle::stop`], [`Handle::stop_now`] and dying tasks end; for tests and for
     /// short-lived verbs.
     ///
@@ -72,7 +81,7 @@ impl Lifecycle {
     async fn stop_begins(&mut self) -> &'static str {
         let soft = self.handle.soft();
         tokio::select! {
-            signal = next_signal(&mut self.signals) => signal,
+            signal = end_signal(&mut self.signals, &self.handle) => signal,
             () = soft.cancelled() => "asked from inside",
         }
     }
@@ -83,7 +92,7 @@ impl Lifecycle {
             biased;
             () = tasks.all_ended() => return,
             () = hard.cancelled() => "hard stop",
-            signal = next_signal(&mut self.signals) => signal,
+            signal = end_signal(&mut self.signals, &self.handle) => signal,
             () = tokio::time::sleep(deadline) => "drain deadline",
         };
         tracing::warn!(cause, running = %tasks.running(), "drain cut short");
@@ -104,9 +113,9 @@ impl Lifecycle {
     }
 }
 
-async fn next_signal(signals: &mut Option<Signals>) -> &'static str {
+async fn end_signal(signals: &mut Option<Signals>, handle: &Handle) -> &'static str {
     match signals {
-        Some(signals) => signals.next().await,
+        Some(signals) => signals.end(handle).await,
         None => std::future::pending().await,
     }
 }

@@ -11,11 +11,13 @@ has_nginx() { command -v nginx >/dev/null; }
 has_curl() { command -v curl >/dev/null; }
 has_linker() { command -v cc >/dev/null; }
 has_python() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
+has_chromium() { command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null
 has_node() { command -v node >/dev/null && command -v npm >/dev/null; }
 
 declare -A PACKAGES=(
   [redis]="redis-server" [postgres]="postgresql" [nginx]="nginx" [curl]="curl"
   [linker]="gcc libc6-dev" [node]="nodejs npm" [python]="python3 python3-venv"
+  [chromium]="chromium"
 )
 declare -A SERVICES=([redis]="redis-server" [postgres]="postgresql" [nginx]="nginx")
 

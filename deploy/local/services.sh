@@ -18,6 +18,9 @@ service_environment() {
   export JWT_SECRET PARLANCE__AUTH__SERVICE_KEYS=$SERVICE_KEY
   # Both gateways share the folder.
   export PARLANCE__UPLOADS__STORE=${PARLANCE__UPLOADS__STORE:-file://$STATE/uploads}
+  # All dialects that come with the gateway, and the page to try them on.
+  export PARLANCE__GATEWAY__DIALECTS=${PARLANCE__GATEWAY__DIALECTS:-all}
+  export PARLANCE__SERVER__TRY_PAGE=${PARLANCE__SERVER__TRY_PAGE:-true}
   # nginx stands in front.
   export PARLANCE__SERVER__TRUSTED_HOPS=${PARLANCE__SERVER__TRUSTED_HOPS:-1}
 }

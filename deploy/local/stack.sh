@@ -74,6 +74,9 @@ $alice
 Bob's:
 $bob
 
+Both side by side in your browser, to connect, join and send with a click:
+$PARLANCE_URL/try#one=$alice&two=$bob
+
 Alice says hello to Bob (in Node, where socket.io-client is installed: npm install socket.io-client):
 
 const socket = require("socket.io-client")("$PARLANCE_URL", { auth: { token: "$alice" } });

@@ -223,6 +223,11 @@ impl Call {
         }
     }
 
+    /// Who joined last of those who answered.
+    pub fn answered_by(&self) -> Option<&UserId> {
+        Some(&self.participants.get(1..)?.last()?.user.id)
+    }
+
     /// How long people talked, in milliseconds: from the first answer to the end; 0 when nobody answered.
     pub fn duration_ms(&self) -> Option<i64> {
         let ended = self.ended_at?;
@@ -241,6 +246,7 @@ impl Call {
             "caller": self.started_by,
             "startedAt": self.started_at,
             "answeredAt": self.answered_at,
+            "answeredBy": self.answered_by(),
             "endedAt": self.ended_at,
             "endedBy": self.ended_by,
             "durationMs": self.duration_ms(),
@@ -303,6 +309,7 @@ mod tests {
         let ongoing = Call::after(conversation.clone(), &header(EventKind::CallAnswered, 2, 3_000), answer);
         assert_eq!(ongoing.answered_at, Some(Timestamp(3_000)));
         assert_eq!(ongoing.participants[1].joined_at, Timestamp(3_000));
+        assert_eq!((ringing.answered_by(), ongoing.answered_by()), (None, Some(&profile("b").id)));
 
         let ended = CallBody { status: CallStatus::Ended, ..ongoing.body() };
         let ended = Call::after(conversation, &header(EventKind::CallEnded, 3, 8_000), ended);

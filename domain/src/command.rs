@@ -25,8 +25,8 @@ mod social;
 mod user;
 
 pub use conversation::{
-    AddParticipant, CreateConversation, ListConversations, ListParticipants, MAX_LIST_LIMIT, MAX_RESUMED,
-    Resume, UpdateConversation,
+    AddParticipant, CreateConversation, JoinConversation, ListConversations, ListParticipants,
+    MAX_LIST_LIMIT, MAX_RESUMED, Resume, UpdateConversation,
 };
 pub use fields::Fields;
 pub use message::{DEFAULT_HISTORY_LIMIT, History, MAX_HISTORY_LIMIT, Order, Page, SendMessage};
@@ -49,6 +49,8 @@ pub const MAX_TOKEN_BYTES: usize = 16 * 1024;
 pub enum Command {
     /// Let the session last as long as this token.
     Authenticate(String),
+    /// Say whose the session is.
+    Identify(UserId),
     /// Join conversations again, and get what was missed.
     Resume(Resume),
     /// Answer with the same.
@@ -56,7 +58,7 @@ pub enum Command {
     /// Answer with the time.
     Ping,
     /// Get the conversation's events from now on.
-    Join(ConversationId),
+    Join(JoinConversation),
     /// Get them no longer.
     Leave(ConversationId),
     /// Read what is known of a conversation.
@@ -156,10 +158,11 @@ impl Command {
         let fields = &mut fields;
         Ok(match name {
             CommandName::SessionAuthenticate => Command::Authenticate(token(fields)?),
+            CommandName::SessionIdentify => Command::Identify(fields.required("user")?),
             CommandName::SessionResume => Command::Resume(Resume::parse(fields)?),
             CommandName::Echo => Command::Echo(echo(fields)?),
             CommandName::Ping => Command::Ping,
-            CommandName::ConversationJoin => Command::Join(fields.required("conversation")?),
+            CommandName::ConversationJoin => Command::Join(JoinConversation::parse(fields)?),
             CommandName::ConversationLeave => Command::Leave(fields.required("conversation")?),
             CommandName::ConversationGet => Command::ConversationGet(fields.required("conversation")?),
             CommandName::ConversationList => Command::ConversationList(ListConversations::parse(fields)?),
@@ -222,6 +225,7 @@ impl Command {
     pub fn name(&self) -> CommandName {
         match self {
             Command::Authenticate(_) => CommandName::SessionAuthenticate,
+            Command::Identify(_) => CommandName::SessionIdentify,
             Command::Resume(_) => CommandName::SessionResume,
             Command::Echo(_) => CommandName::Echo,
             Command::Ping => CommandName::Ping,

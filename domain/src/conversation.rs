@@ -81,6 +81,31 @@ impl Conversation {
     }
 }
 
+/// How a conversation is now that its newest message, its title or who takes part is another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Activity {
+    /// The conversation.
+    pub conversation: Conversation,
+    /// The view of its newest message, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_message: Option<Value>,
+    /// When something was last said in it, or its title or fields were changed, or it was made.
+    pub active_at_ms: i64,
+}
+
+impl Activity {
+    /// The activity as clients read it: the conversation with its newest message.
+    pub fn view(&self) -> Value {
+        let mut view = self.conversation.view();
+        if let Value::Object(fields) = &mut view {
+            fields.insert("lastMessage".to_owned(), json!(self.last_message));
+            fields.insert("updatedAt".to_owned(), json!(Timestamp(self.active_at_ms)));
+        }
+        view
+    }
+}
+
 /// That somebody came into a conversation or left it for good. It invalidates what is known of the
 /// membership; the truth is the row in Postgres.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

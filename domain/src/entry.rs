@@ -21,7 +21,7 @@ use crate::{
     message::{ChangedMessage, Message, MessageBody},
     presence::{Member, Presence},
     reaction::ReactionUpdate,
-    receipt::Cursor,
+    receipt::Receipts,
     time::Timestamp,
     version::{Seq, Version},
 };
@@ -141,7 +141,7 @@ impl Envelope {
             EventKind::CallAnswered => Event::CallAnswered(call(&conversation, &header, body)?),
             EventKind::CallEnded => Event::CallEnded(call(&conversation, &header, body)?),
             EventKind::Custom => Event::Custom(serde_json::from_str::<CustomEvent>(body)?),
-            EventKind::Receipts => Event::Receipts(serde_json::from_str::<Vec<Cursor>>(body)?),
+            EventKind::Receipts => Event::Receipts(serde_json::from_str::<Receipts>(body)?),
             EventKind::TypingStarted => Event::TypingStarted(serde_json::from_str::<Typing>(body)?),
             EventKind::TypingStopped => Event::TypingStopped(serde_json::from_str::<Typing>(body)?),
             EventKind::PresenceChanged => Event::PresenceChanged(serde_json::from_str::<Presence>(body)?),

@@ -14,7 +14,7 @@ use crate::{
     message::Message,
     presence::{Member, Presence},
     reaction::ReactionUpdate,
-    receipt::Cursor,
+    receipt::Receipts,
     user::Profile,
 };
 
@@ -199,7 +199,7 @@ pub enum Event {
     /// A backend's own event.
     Custom(CustomEvent),
     /// Cursors moved.
-    Receipts(Vec<Cursor>),
+    Receipts(Receipts),
     /// Somebody writes.
     TypingStarted(Typing),
     /// Somebody stopped writing.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     entry::Header,
     event::EventKind,
-    id::{ClientId, ConversationId, MessageId, SessionId},
+    id::{ClientId, ConversationId, MessageId, SessionId, UserId},
     notification::NotifyPolicy,
     rejection::{Code, Rejection},
     storable,
@@ -198,6 +198,9 @@ pub struct MessageBody {
     /// Who is notified of it.
     #[serde(default, skip_serializing_if = "NotifyPolicy::is_never")]
     pub notify: NotifyPolicy,
+    /// Whether those who take part are told, wherever they are, that something was said in the conversation.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tells_activity: bool,
 }
 
 /// Where a message is.
@@ -209,6 +212,8 @@ pub struct Place {
     pub conversation: ConversationId,
     /// Its place in it.
     pub seq: Seq,
+    /// Who sent it.
+    pub sender: UserId,
 }
 
 /// A message with its place in its conversation.

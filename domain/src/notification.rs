@@ -47,7 +47,9 @@ impl NotificationText {
 }
 
 /// Who is notified of a message, beside those who see it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// Each tells more users than the one before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NotifyPolicy {
     /// Nobody.
@@ -108,6 +110,9 @@ pub struct Notification {
     /// The view of that message, when it is announced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<Value>,
+    /// Whether no socket of the user was in the conversation, when a message made it and that was found out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub absent: Option<bool>,
     /// When.
     pub created_at_ms: i64,
     /// When the user marked it as read.
@@ -116,6 +121,18 @@ pub struct Notification {
 }
 
 impl Notification {
+    /// Whether clients are told of it for which this policy holds: of what a backend says all of them, of a message as
+    /// the policy says.
+    pub fn is_for(&self, policy: NotifyPolicy) -> bool {
+        self.message_id.is_none()
+            || match policy {
+                NotifyPolicy::Never => false,
+                // What an earlier version made was for the absent alone.
+                NotifyPolicy::Absent => self.absent != Some(false),
+                NotifyPolicy::Always => true,
+            }
+    }
+
     /// The canonical view.
     pub fn view(&self) -> Value {
         json!({
@@ -131,5 +148,45 @@ impl Notification {
             "readAt": self.read_at_ms.map(Timestamp),
             "createdAt": Timestamp(self.created_at_ms),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn notification(message_id: Option<MessageId>, absent: Option<bool>) -> Notification {
+        Notification {
+            id: NotificationId::new(1, [0; 8], 0),
+            user: UserId::new("u").unwrap(),
+            kind: "message".to_owned(),
+            text: NotificationText::excerpt("x"),
+            data: Metadata::default(),
+            conversation: None,
+            message_id,
+            message: None,
+            absent,
+            created_at_ms: 0,
+            read_at_ms: None,
+        }
+    }
+
+    #[test]
+    fn of_a_message_each_client_is_told_as_its_policy_says_and_of_a_backend_s_word_everybody() {
+        let told = |message_id, absent| {
+            let notification = notification(message_id, absent);
+            NotifyPolicy::ALL.iter().map(|policy| notification.is_for(*policy)).collect::<Vec<_>>()
+        };
+        let message = Some(MessageId::new(1, [0; 8], 0));
+        assert_eq!(told(message, Some(true)), [false, true, true]);
+        assert_eq!(told(message, Some(false)), [false, false, true]);
+        assert_eq!(told(message, None), [false, true, true]);
+        assert_eq!(told(None, None), [true, true, true]);
+    }
+
+    #[test]
+    fn the_stronger_policy_tells_more() {
+        assert_eq!(NotifyPolicy::ALL.iter().max(), Some(&NotifyPolicy::Always));
+        assert!(NotifyPolicy::Never < NotifyPolicy::Absent);
     }
 }

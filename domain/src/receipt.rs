@@ -1,6 +1,10 @@
 //! Receipts: how far a user has been delivered and has read a conversation. Cursors only move forward.
 
+mod told;
+
 use serde::{Deserialize, Serialize};
+
+pub use told::{Covered, Reach, Reaches, Receipts};
 
 use crate::{
     id::{MessageId, SessionId, UserId},
@@ -16,13 +20,15 @@ pub enum ReceiptKind {
     Read,
 }
 
-/// What a receipt is for: everything up to a place, or up to the newest of some messages.
+/// What a receipt is for: everything up to a place, up to the newest of some messages, or all there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReceiptTarget {
     /// Up to this place.
     Seq(Seq),
     /// Up to the newest of these; 1 to [`MAX_RECEIPT_MESSAGES`] of one conversation.
     Messages(Vec<MessageId>),
+    /// Up to the newest message of the conversation.
+    Newest,
 }
 
 /// The most messages that one receipt can name.
@@ -49,6 +55,12 @@ pub struct Cursor {
     /// The connection that moved it last, which need not be told.
     #[serde(rename = "o", default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<SessionId>,
+    /// How far it had been delivered before, when that was looked up.
+    #[serde(rename = "df", default, skip_serializing_if = "Option::is_none")]
+    pub delivered_before: Option<Seq>,
+    /// How far it had been read before, when that was looked up.
+    #[serde(rename = "rf", default, skip_serializing_if = "Option::is_none")]
+    pub read_before: Option<Seq>,
 }
 
 impl Cursor {
@@ -61,6 +73,24 @@ impl Cursor {
             delivered_message: None,
             read_message: None,
             origin: None,
+            delivered_before: None,
+            read_before: None,
+        }
+    }
+
+    /// How far one of the cursors is.
+    pub fn at(&self, kind: ReceiptKind) -> Seq {
+        match kind {
+            ReceiptKind::Delivered => self.delivered,
+            ReceiptKind::Read => self.read,
+        }
+    }
+
+    /// How far it was before, when that was looked up.
+    pub fn before(&self, kind: ReceiptKind) -> Option<Seq> {
+        match kind {
+            ReceiptKind::Delivered => self.delivered_before,
+            ReceiptKind::Read => self.read_before,
         }
     }
 

@@ -8,12 +8,16 @@ use std::{borrow::Cow, fmt, time::Duration};
 pub enum Code {
     /// No token was given.
     TokenMissing,
-    /// The token cannot be read, or its signature or algorithm is not accepted.
+    /// What was given as a token has not the form of one.
+    TokenMalformed,
+    /// The token's signature, its algorithm or something that it says is not accepted.
     TokenInvalid,
     /// The token's time is over.
     TokenExpired,
     /// The token was issued before the tokens of its user were revoked.
     TokenRevoked,
+    /// A client without a token did not say everything that its application needs to know of it.
+    HandshakeIncomplete,
     /// The caller may not do this.
     Forbidden,
     /// The caller is not a participant of the conversation.
@@ -46,9 +50,11 @@ impl Code {
     /// Every code, in the order of the documentation.
     pub const ALL: &[Code] = &[
         Code::TokenMissing,
+        Code::TokenMalformed,
         Code::TokenInvalid,
         Code::TokenExpired,
         Code::TokenRevoked,
+        Code::HandshakeIncomplete,
         Code::Forbidden,
         Code::NotAParticipant,
         Code::NotFound,
@@ -68,9 +74,11 @@ impl Code {
     pub fn as_str(self) -> &'static str {
         match self {
             Code::TokenMissing => "token_missing",
+            Code::TokenMalformed => "token_malformed",
             Code::TokenInvalid => "token_invalid",
             Code::TokenExpired => "token_expired",
             Code::TokenRevoked => "token_revoked",
+            Code::HandshakeIncomplete => "handshake_incomplete",
             Code::Forbidden => "forbidden",
             Code::NotAParticipant => "not_a_participant",
             Code::NotFound => "not_found",
@@ -91,9 +99,11 @@ impl Code {
     pub fn meaning(self) -> &'static str {
         match self {
             Code::TokenMissing => "no token was given",
+            Code::TokenMalformed => "this is no token",
             Code::TokenInvalid => "the token is not valid",
             Code::TokenExpired => "the token has expired",
             Code::TokenRevoked => "the token has been revoked",
+            Code::HandshakeIncomplete => "the handshake says too little",
             Code::Forbidden => "this is not allowed",
             Code::NotAParticipant => "you are not a participant in this conversation",
             Code::NotFound => "there is no such thing",

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     call::CallSignal,
+    conversation::Activity,
     custom::CustomEvent,
     entry::{EntryError, Envelope, Header},
-    id::ConversationId,
+    id::{ConversationId, MessageId, UserId},
     notification::Notification,
     upload::{Upload, UploadProgress},
 };
@@ -24,6 +25,10 @@ pub enum UserEvent {
     CallSignal(Box<CallSignal>),
     /// An event of one of the user's conversations, for those of his sockets that have not joined it.
     Conversation(ConversationEvent),
+    /// Something was said in one of the user's conversations, or it or who takes part in it was changed.
+    ConversationActivity(Box<Activity>),
+    /// Messages of the user's have arrived with somebody for the first time.
+    MessagesDelivered(DeliveredMessages),
     /// An upload of the user's goes on.
     UploadProgress(UploadProgress),
     /// An upload of the user's is stored.
@@ -36,6 +41,19 @@ pub enum UserEvent {
         /// The moment.
         before: i64,
     },
+}
+
+/// Messages that have arrived with somebody other than their author for the first time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveredMessages {
+    /// The conversation that they are in.
+    pub conversation: ConversationId,
+    /// Which.
+    pub messages: Vec<MessageId>,
+    /// With whom.
+    pub to: UserId,
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
 }
 
 /// An event of a conversation as its own channel has it.
@@ -71,6 +89,12 @@ mod tests {
             UserEvent::Custom(CustomEvent::new("a".to_owned(), json!([1])).unwrap()),
             UserEvent::Disconnect,
             UserEvent::Revoked { before: 1_800_000_000_007 },
+            UserEvent::MessagesDelivered(DeliveredMessages {
+                conversation: ConversationId::new("c").unwrap(),
+                messages: vec![MessageId::new(1, [0; 8], 0)],
+                to: UserId::new("u").unwrap(),
+                at_ms: 5,
+            }),
             UserEvent::Conversation(ConversationEvent {
                 conversation: ConversationId::new("c").unwrap(),
                 header: "participant.added 1 2 0 5 -".to_owned(),

@@ -43,6 +43,11 @@ export class Program {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
 
+  /** Sends it a signal that does not end it. */
+  signal(name) {
+    this.#child.kill(name);
+  }
+
   /** Ends it the way that it is meant to be ended, and returns how it ended. */
   async stop(signal = 'SIGTERM', deadline = 30_000) {
     this.#expected = true;

@@ -72,7 +72,7 @@ const bad = {
   'history after a negative number': [['message:history', { conversationId: HERE, after: -1 }], invalid],
   'history of no messages': [['message:history', { conversationId: HERE, limit: 0 }], invalid],
   'history of too many messages': [['message:history', { conversationId: HERE, limit: 100_000 }], invalid],
-  'a receipt for nothing': [['receipt:read', { conversationId: HERE }], invalid],
+  'a receipt for nothing': [['receipt:read', {}], invalid],
   'a receipt for what is no id': [['receipt:read', { conversationId: HERE, messageIds: ['nothing'] }], invalid],
   'a receipt for a text': [['receipt:delivered', { conversationId: HERE, messageIds: 'all' }], invalid],
   'a receipt for a fraction': [['receipt:read', { conversationId: HERE, seq: 1.5 }], invalid],

@@ -50,6 +50,7 @@ test('a call is rung, answered, joined and ended, and everybody knows', async ()
     caller: profile('alice'),
     startedAt,
     answeredAt: null,
+    answeredBy: null,
     endedAt: null,
     endedBy: null,
     durationMs: null,
@@ -65,6 +66,7 @@ test('a call is rung, answered, joined and ended, and everybody knows', async ()
     ...ringing,
     status: 'ongoing',
     answeredAt,
+    answeredBy: 'bob',
     participants: [participant('alice', startedAt), participant('bob', answeredAt)],
     offset: offset + 1,
   });
@@ -72,6 +74,7 @@ test('a call is rung, answered, joined and ended, and everybody knows', async ()
 
   const { call: joined } = await carol.must('call:answer', { callId: id });
   assert.equal(joined.answeredAt, answeredAt);
+  assert.equal(joined.answeredBy, 'carol');
   assert.deepEqual(joined.participants.map(({ userId }) => userId), ['alice', 'bob', 'carol']);
   await told('call:answered', joined);
 

@@ -29,7 +29,7 @@ const minutesAgo = (minutes) => Math.floor(Date.now() / 1000) - 60 * minutes;
 const refused = {
   'no token': [() => undefined, 'token_missing'],
   'an empty token': [() => '', 'token_missing'],
-  'something that is no token': [() => 'open sesame', 'token_invalid'],
+  'something that is no token': [() => 'open sesame', 'token_malformed'],
   'a token of another type': [() => ({ sub: 'mallory' }), /^token_(missing|invalid)$/],
   'an expired token': [() => stack.token('mallory', { exp: minutesAgo(10) }), 'token_expired'],
   'a token that is not valid yet': [() => stack.token('mallory', { nbf: minutesAgo(-10) }), 'token_invalid'],

@@ -12,7 +12,7 @@ use parlance_domain::{
 use parlance_store::Store;
 
 use crate::{
-    auth::{Auth, Identity, ServiceKeys},
+    auth::{Auth, Identity, OwnTokens, ServiceKeys},
     broadcast::Broadcasts,
     command::receipts::Receipts,
     config::Config,
@@ -99,12 +99,13 @@ impl App {
         &self.clock
     }
 
-    /// Whose a token is, if it is in force.
+    /// Whose a token is, if it is in force. `own` is what the tokens have of their own where it was shown: those of a
+    /// dialect for its clients, nothing for the gateway's own interfaces.
     ///
     /// # Errors
     /// Those of [`Auth::verify`]; `token_revoked`; `unavailable` while it cannot be known whether it was.
-    pub async fn identify(&self, token: &str) -> Result<Identity, Rejection> {
-        let identity = self.auth.verify(token, &self.clock).await?;
+    pub async fn identify(&self, token: &str, own: &OwnTokens) -> Result<Identity, Rejection> {
+        let identity = self.auth.verify(token, own, &self.clock).await?;
         let user = &identity.user.id;
         match self.broker.revoked_before(user).await {
             Ok(Some(before)) if identity.is_revoked_by(before) => Err(Code::TokenRevoked.into()),

@@ -8,6 +8,7 @@ mod grants;
 mod handshake;
 mod keys;
 mod mint;
+mod own;
 mod service_keys;
 
 use std::time::Duration;
@@ -22,12 +23,13 @@ use parlance_domain::{
 
 use crate::{config::AuthSection, membership::Policy};
 use claims::{ClaimNames, Claims};
-use keys::Keys;
+use keys::{Demands, Keys};
 
 pub use grants::{Grants, MAX_GRANTED};
 pub use handshake::{bearer, find_token};
 pub use keys::{Algorithm, BadKey, Family, PublicKey, jwks::Fetching};
 pub use mint::{MintError, NewToken, mint};
+pub use own::{OwnClaims, OwnKeys, OwnTokens};
 pub use service_keys::ServiceKeys;
 
 /// The longest token that is looked at, in bytes.
@@ -84,6 +86,7 @@ impl Validity {
 #[derive(Debug, Clone)]
 pub struct Auth {
     keys: Keys,
+    demands: Demands,
     names: ClaimNames,
     leeway_ms: i64,
     require_exp: bool,
@@ -99,6 +102,7 @@ impl Auth {
         let leeway_ms = ms(config.leeway);
         let auth = Self {
             keys,
+            demands: Demands::new(config),
             names: ClaimNames::new(config, policy),
             leeway_ms,
             require_exp: config.require_exp,
@@ -110,22 +114,24 @@ impl Auth {
         (auth, fetching)
     }
 
-    /// Whose the token is. Whether it was revoked is not looked at: see [`App::identify`](crate::app::App::identify).
+    /// Whose the token is. Whether it was revoked is not looked at: see [`App::identify`](crate::app::App::identify). `own`
+    /// is what the tokens of the application have of their own.
     ///
     /// # Errors
-    /// `token_expired` when its time is over; `token_invalid` when anything else is wrong with it; `unavailable` when
-    /// the key that it is signed with cannot be known now.
-    pub async fn verify(&self, token: &str, clock: &Clock) -> Result<Identity, Rejection> {
+    /// `token_malformed` when it has not the form of a token; `token_expired` when its time is over; `token_invalid` when
+    /// anything else is wrong with it; `unavailable` when the key that it is signed with cannot be known now.
+    pub async fn verify(&self, token: &str, own: &OwnTokens, clock: &Clock) -> Result<Identity, Rejection> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(invalid("the token is longer than 8 KiB"));
         }
-        let claims = Claims::new(self.keys.verify(token).await?);
+        let keys = own.keys.as_ref().map_or(&self.keys, |keys| keys.get(&self.demands));
+        let claims = Claims::new(keys.verify(token).await?);
         let expires_at = self.check_times(&claims, clock)?;
         let issued_at = self.issued_at(&claims, clock)?;
         self.check_lifetime(issued_at, expires_at, clock)?;
         let issued_at = issued_at.unwrap_or(Timestamp(i64::MIN));
         Ok(Identity {
-            user: self.names.profile(&claims)?,
+            user: self.names.profile(&claims, &own.claims)?,
             validity: Some(Validity { issued_at, expires_at }),
             grants: self.names.grants(&claims)?,
         })

@@ -13,7 +13,10 @@ use parlance_domain::{
 use socketioxide::BroadcastError;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{dialect::Frame, socket::cluster::Io};
+use crate::{
+    dialect::Frame,
+    socket::{cluster::Io, connect::Namespaces},
+};
 
 /// How many events may wait.
 const WAITING: usize = 64;
@@ -62,11 +65,11 @@ impl Broadcasts {
 }
 
 impl Outgoing {
-    /// Hands events to these namespaces until `hard`.
+    /// Hands events to all namespaces until `hard`.
     pub async fn run(
         mut self,
         io: Io,
-        namespaces: Vec<String>,
+        namespaces: Namespaces,
         hard: CancellationToken,
     ) -> Result<(), Infallible> {
         loop {
@@ -81,6 +84,7 @@ impl Outgoing {
             if done.is_closed() {
                 continue;
             }
+            let namespaces = namespaces.all();
             let outcome = tokio::select! {
                 () = hard.cancelled() => return Ok(()),
                 outcome = emit(&io, &namespaces, &frame) => outcome,

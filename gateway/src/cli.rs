@@ -7,10 +7,12 @@
 mod asyncapi;
 mod check_config;
 mod check_dialect;
+mod dialect_docs;
 mod healthcheck;
 mod mint_token;
 mod openapi;
 mod print_config;
+mod print_dialect;
 mod run;
 mod vocabulary;
 
@@ -54,6 +56,10 @@ enum Verb {
     PrintConfig(print_config::Options),
     /// Say what is wrong with dialect files
     CheckDialect(check_dialect::Options),
+    /// Print a dialect file that comes with the gateway, to be changed and put into the folder of one's own
+    PrintDialect(print_dialect::Options),
+    /// Print what the clients of a dialect say and are told (Markdown)
+    DialectDocs(dialect_docs::Options),
     /// Print the description of the REST API (OpenAPI 3.1)
     Openapi,
     /// Print the description of the native socket protocol (AsyncAPI 3)
@@ -78,6 +84,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, environment: Environm
     };
     let done = match cli.verb.unwrap_or(Verb::Run) {
         Verb::CheckDialect(options) => check_dialect::check(&options),
+        Verb::PrintDialect(options) => print_dialect::print(&options),
+        Verb::DialectDocs(options) => dialect_docs::print(&options),
         Verb::PrintConfig(options) if options.reference => print_config::print_reference(),
         Verb::Openapi => openapi::print(),
         Verb::Asyncapi => asyncapi::print(),
@@ -98,6 +106,8 @@ fn with_configuration(verb: Verb, sources: &Sources) -> Result<ExitCode, Failure
         Verb::CheckConfig => check_config::check(sources),
         Verb::PrintConfig(_) => print_config::print_effective(sources),
         Verb::CheckDialect(options) => check_dialect::check(&options),
+        Verb::PrintDialect(options) => print_dialect::print(&options),
+        Verb::DialectDocs(options) => dialect_docs::print(&options),
         Verb::Openapi => openapi::print(),
         Verb::Asyncapi => asyncapi::print(),
         Verb::Vocabulary => vocabulary::print(),
@@ -141,7 +151,7 @@ fn section<T>(
 
 /// The dialects that a configuration names, or every mistake in them.
 fn dialects(config: &Config) -> Result<Dialects, Failure> {
-    Dialects::load(config.gateway.dialects_folder.as_deref(), &config.gateway.dialect)
+    Dialects::load(config.gateway.selection())
         .map_err(|mistakes| Failure::usage(list(&mistakes)))
 }
 

@@ -15,6 +15,7 @@ mod echo;
 mod edit;
 mod emit;
 mod history;
+mod identify;
 mod join;
 mod leave;
 mod member_list;
@@ -38,13 +39,14 @@ mod session_list;
 mod stats;
 mod status;
 mod typing;
+mod unread;
 mod user;
 
 use std::{borrow::Cow, sync::Arc};
 
 use parlance_broker::BrokerError;
 use parlance_domain::{
-    command::Command,
+    command::{Command, CommandName},
     id::{SessionId, UserId},
     rejection::{Code, Rejection},
     user::Profile,
@@ -56,10 +58,11 @@ use tokio::sync::oneshot;
 use crate::{
     app::App,
     auth::{Grants, Identity},
-    dialect::Behaviour,
+    dialect::{Behaviour, Dialect},
     membership::Asker,
     socket::session::Session,
 };
+pub(crate) use join::implied as join_implied;
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -70,6 +73,8 @@ pub struct Actor {
     pub socket: Option<Arc<Session>>,
     /// Whether it is a backend with a service key.
     pub service: bool,
+    /// The dialect whose route it is; none for a request to the gateway's own paths.
+    pub route_of: Option<Arc<Dialect>>,
     /// What the user's token lets him use. A backend may use everything, for whomever it acts: it is who issues tokens.
     pub grants: Grants,
 }
@@ -77,18 +82,24 @@ pub struct Actor {
 impl Actor {
     /// A user's request.
     pub fn user(identity: Identity) -> Self {
-        Self { profile: Some(identity.user), socket: None, service: false, grants: identity.grants }
+        let grants = identity.grants;
+        Self { profile: Some(identity.user), socket: None, service: false, route_of: None, grants }
     }
 
     /// A backend's request, for a user or for none.
     pub fn service(user: Option<Profile>) -> Self {
-        Self { profile: user, socket: None, service: true, grants: Grants::Everything }
+        Self { profile: user, socket: None, service: true, route_of: None, grants: Grants::Everything }
+    }
+
+    /// The same, by a route of this dialect.
+    pub fn by_route_of(self, dialect: Arc<Dialect>) -> Self {
+        Self { route_of: Some(dialect), ..self }
     }
 
     /// A user's socket.
     pub fn socket(socket: &Arc<Session>) -> Self {
         let (profile, grants) = socket.standing();
-        Self { profile: Some(profile), socket: Some(socket.clone()), service: false, grants }
+        Self { profile: Some(profile), socket: Some(socket.clone()), service: false, route_of: None, grants }
     }
 
     /// The user.
@@ -122,11 +133,17 @@ impl Actor {
         Ok(Asker { user: self.user_id()?, grants: &self.grants })
     }
 
-    /// What is done for the dialect that it was asked in; a request has the default one.
+    /// What is done for the dialect that it was asked in; a request to the gateway's own paths has the default one.
     fn behaviour(&self, app: &App) -> Behaviour {
-        let dialect =
-            self.socket.as_ref().map(|socket| &socket.dialect).or_else(|| app.dialects.configured());
+        let dialect = self.socket.as_ref().map(|socket| &socket.dialect).or(self.route_of.as_ref());
+        let dialect = dialect.cloned().or_else(|| app.dialects.configured());
         dialect.map(|dialect| *dialect.behaviour()).unwrap_or_default()
+    }
+
+    /// Whether what the actor is answered with goes by this field of the reply, which is looked up for that alone.
+    fn asks_for(&self, command: CommandName, field: &str) -> bool {
+        let dialect = self.socket.as_ref().map(|socket| &socket.dialect).or(self.route_of.as_ref());
+        dialect.is_some_and(|dialect| dialect.names_in_reply(command, field))
     }
 
     fn origin(&self) -> Option<SessionId> {
@@ -143,10 +160,11 @@ pub async fn apply(app: &App, actor: &Actor, command: Command, answer: Answer) {
     let answer = counted(command.name().as_str(), answer);
     match command {
         Command::Authenticate(token) => answer(authenticate::apply(app, actor, &token).await),
+        Command::Identify(user) => answer(identify::apply(actor, &user)),
         Command::Resume(resume) => resume::apply(app, actor, resume, answer).await,
         Command::Echo(payload) => answer(echo::apply(&payload)),
         Command::Ping => answer(ping::apply(app)),
-        Command::Join(conversation) => join::apply(app, actor, conversation, answer).await,
+        Command::Join(join) => join::apply(app, actor, join, answer).await,
         Command::Leave(conversation) => leave::apply(app, actor, conversation, answer),
         Command::ConversationList(list) => conversation_list::apply(app, actor, list, answer),
         Command::Send(send) => send::apply(app, actor, *send, answer).await,

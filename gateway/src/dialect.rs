@@ -9,24 +9,36 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use parlance_domain::{custom::CustomEvent, id::UserId, rejection::Rejection};
+use parlance_domain::{
+    command::CommandName,
+    custom::CustomEvent,
+    id::{ConversationId, UserId},
+    rejection::{Code, Rejection},
+};
 use serde_json::value::RawValue;
 
-use crate::web::origins::Origins;
+use crate::{auth::OwnTokens, web::origins::Origins};
 
 mod answer;
 pub mod asyncapi;
 mod behaviour;
 mod catalog;
 mod decode;
+pub mod docs;
 mod encode;
+mod example;
 mod handshake;
+mod loaded;
 mod mistake;
 mod notation;
 mod path;
 mod quota;
+mod receipts;
 pub mod reference;
+mod route;
 mod section;
+mod shipped;
+mod source;
 mod table;
 mod template;
 mod validate;
@@ -36,22 +48,28 @@ mod words;
 
 pub use answer::Answer;
 pub use behaviour::{Behaviour, PresenceAudience};
-pub use catalog::Dialects;
+pub use catalog::{Catalog, FoundRoute, Selection};
 pub use decode::{Call, Decoded};
+pub use example::{Example, MessagePlaces};
+pub use loaded::Dialects;
+pub use path::Context;
 pub use mistake::Mistake;
 pub use quota::{Quota, QuotaIndex};
+pub use route::{Access, Remembered, Requested, Route, Taken, conversation_of, put_back, take_part};
+pub use shipped::Shipped;
 pub use view::ClientEvent;
 pub use vocabulary::EventName;
 
 use notation::Notation;
 use words::Words;
 
-/// Which of the loaded dialects: 0, 1, 2… without holes, so that an array can hold something for each.
+/// Which of the dialects that are loaded or still spoken: a small number, so that an array can hold something for each. It is
+/// another's when nobody holds the dialect any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DialectIndex(usize);
 
 impl DialectIndex {
-    /// The place in an array that is as long as there are dialects.
+    /// The place in such an array.
     pub fn get(self) -> usize {
         self.0
     }
@@ -75,6 +93,8 @@ pub struct Dialect {
     rules: Vec<decode::Rule>,
     rules_by_event: HashMap<Arc<str>, Vec<decode::RuleId>>,
     outbound: HashMap<EventName, Vec<encode::Outbound>>,
+    routes: Vec<Arc<Route>>,
+    route_paths: route::Paths<Arc<Route>>,
     lists_members_on_join: bool,
 }
 
@@ -84,7 +104,7 @@ impl Dialect {
         &self.name
     }
 
-    /// Its place among those loaded.
+    /// Its place among those that are loaded or still spoken.
     pub fn index(&self) -> DialectIndex {
         self.index
     }
@@ -128,6 +148,44 @@ impl Dialect {
         self.handshake.user(auth, query)
     }
 
+    /// The conversation that a client means whenever it names none, if its handshake says one.
+    ///
+    /// # Errors
+    /// `not_found` for what can be no conversation's id.
+    pub fn implied_conversation(
+        &self,
+        auth: Option<&serde_json::Value>,
+        query: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<ConversationId>, Rejection> {
+        self.handshake.conversation(auth, query, &self.notation)
+    }
+
+    /// Whether a client is refused that names no conversation.
+    pub fn needs_conversation(&self, has_token: bool) -> bool {
+        self.handshake.needs_conversation(has_token)
+    }
+
+    /// Whether a client is refused that has a token and says that it is another user.
+    pub fn user_must_match(&self) -> bool {
+        self.handshake.must_match
+    }
+
+    /// Whether a client can say by an event who it is, where that is enough.
+    pub fn identifies_by_event(&self) -> bool {
+        self.rules.iter().any(|rule| rule.command == CommandName::SessionIdentify)
+    }
+
+    /// Whether this is the event by which a client says who it is, however it says it.
+    pub fn is_identifying(&self, call: &Call) -> bool {
+        let rule = call.rule.and_then(|id| self.rules.get(id.0));
+        rule.is_some_and(|rule| rule.command == CommandName::SessionIdentify)
+    }
+
+    /// What the tokens of its clients have of their own.
+    pub fn tokens(&self) -> &OwnTokens {
+        &self.handshake.tokens
+    }
+
     /// Whether the answer to `conversation.join` says who else is there, so that this has to be looked up.
     pub fn lists_members_on_join(&self) -> bool {
         self.lists_members_on_join
@@ -138,6 +196,8 @@ impl Dialect {
         let code = rejection.code;
         self.refusals
             .exact(code)
+            // What is no token at all is one that is not valid, for a file that does not tell them apart.
+            .or_else(|| self.refusals.exact(Code::TokenInvalid).filter(|_| code == Code::TokenMalformed))
             .or_else(|| self.refusals.other())
             .unwrap_or_else(|| code.as_str())
             .to_owned()

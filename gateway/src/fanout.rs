@@ -41,7 +41,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::{
     command::receipts::Receipts,
-    dialect::{Dialect, DialectIndex, Dialects, view},
+    dialect::{Dialects, view},
     membership::Membership,
     presence::lease::Lease,
     socket::{cluster::ClusterDriver, session::Session},
@@ -65,8 +65,6 @@ const REPAIRS: usize = 16;
 /// A socket in a conversation.
 #[derive(Debug, Clone)]
 pub struct Member {
-    /// What its events are encoded for.
-    pub dialect: DialectIndex,
     /// Whose it is.
     pub user: UserId,
     /// What events "to others" are compared with.
@@ -81,7 +79,6 @@ impl Member {
     /// The membership of this socket.
     pub fn of(socket: &Arc<Session>) -> Self {
         Self {
-            dialect: socket.dialect.index(),
             user: socket.user.clone(),
             session: socket.id.clone(),
             socket: socket.clone(),
@@ -147,8 +144,8 @@ pub(crate) struct Shared {
     repairs: Semaphore,
     lanes: Lanes,
     delivered: metrics::Counter,
-    /// Where deliveries count as receipts; none when no dialect asks for it.
-    deliveries: Option<Receipts>,
+    /// Where deliveries count as receipts, when a dialect asks for it.
+    deliveries: Receipts,
     typing: Typing,
 }
 
@@ -201,8 +198,6 @@ impl Fanout {
         let telling =
             Telling { broker: parts.broker.clone(), lease: parts.lease, announced: parts.announced_members };
         attendance.tell(telling, lifecycle);
-        let counts = |dialect: &Arc<Dialect>| dialect.behaviour().delivered_on_delivery;
-        let deliveries = parts.dialects.iter().any(counts).then_some(parts.receipts);
         let members = Members::new(parts.broker.clone());
         let shared = Arc::new(Shared {
             broker: parts.broker,
@@ -216,7 +211,7 @@ impl Fanout {
             repairs: Semaphore::new(REPAIRS),
             lanes: Lanes::start(parts.workers, &delivered, lifecycle),
             delivered,
-            deliveries,
+            deliveries: parts.receipts,
             typing: parts.typing,
         });
         let start = |inlet| {
@@ -251,6 +246,33 @@ impl Fanout {
         let queue = self.workers.of(&conversation);
         if let Err(Task::Leave { then, .. }) = queue.try_ask(Task::Leave { conversation, socket, then }) {
             then(Err(Code::Overloaded.into()));
+        }
+    }
+
+    /// Lets a socket leave conversations, however busy the workers are. When it returns, nothing more of them will be
+    /// handed to it.
+    pub async fn leave_all(
+        &self,
+        socket: &Arc<Session>,
+        conversations: impl IntoIterator<Item = ConversationId>,
+    ) {
+        let mut leaving = Vec::new();
+        for conversation in conversations {
+            let (done, left) = oneshot::channel();
+            let (leaver, named) = (socket.clone(), conversation.clone());
+            let then = Box::new(move |_| {
+                leaver.left(&named);
+                // Who asked may have given up.
+                let _ = done.send(());
+            });
+            let queue = self.workers.of(&conversation);
+            // A worker that has ended has no members any more.
+            queue.ask(Task::Leave { conversation, socket: socket.key, then }).await;
+            leaving.push(left);
+        }
+        for left in leaving {
+            // An error is a worker that has ended.
+            let _ = left.await;
         }
     }
 

@@ -69,6 +69,8 @@ pub enum Limit {
     ErrorEvents,
     /// Refused events of a socket that was disconnected for them.
     Abuse,
+    /// Packets of a client, of whatever kind: its stream is not read for a moment.
+    Packets,
 }
 
 impl Limit {
@@ -92,6 +94,7 @@ impl Limit {
             Limit::JoinedConversations => "joined_conversations",
             Limit::ErrorEvents => "error_events",
             Limit::Abuse => "abuse",
+            Limit::Packets => "packets",
         }
     }
 
@@ -113,8 +116,8 @@ struct Counted {
     typing: Rates<UserId>,
     joins: Rates<UserId>,
     strangers: Rates<Block>,
-    /// By dialect, then by its quotas.
-    quotas: Vec<Vec<Rates<UserId>>>,
+    /// Which have the counts of their quotas with them.
+    dialects: Dialects,
     users: Places<UserId>,
     entrance: Arc<Entrance>,
 }
@@ -122,9 +125,6 @@ struct Counted {
 impl Limits {
     /// Nothing has been counted yet.
     pub fn new(section: &LimitsSection, dialects: &Dialects) -> Self {
-        let quotas = |dialect: &Arc<Dialect>| {
-            dialect.quotas().iter().map(|quota| Rates::new(quota.rate)).collect::<Vec<_>>()
-        };
         let bounds = Bounds {
             connects: section.connects,
             connections: section.connections,
@@ -137,7 +137,7 @@ impl Limits {
             typing: Rates::new(section.typing),
             joins: Rates::new(section.joins),
             strangers: Rates::new(section.connects),
-            quotas: dialects.iter().map(quotas).collect(),
+            dialects: dialects.clone(),
             users: Places::new(section.connections_per_user),
             entrance: Arc::new(Entrance::new(&bounds)),
         }))
@@ -203,8 +203,7 @@ impl Limits {
     /// # Errors
     /// The time after which he may.
     pub fn event(&self, dialect: &Dialect, quota: QuotaIndex, user: &UserId) -> Result<(), Duration> {
-        let rates = self.0.quotas.get(dialect.index().get()).and_then(|quotas| quotas.get(quota.get()));
-        rates.map_or(Ok(()), |rates| rates.check(user))
+        dialect.quotas().get(quota.get()).map_or(Ok(()), |quota| quota.used.check(user))
     }
 
     /// A user connects a socket, which has its place as long as it is kept.
@@ -223,11 +222,13 @@ impl Limits {
         let mut tick = tokio::time::interval(TIDY);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while hard.run_until_cancelled(tick.tick()).await.is_some() {
-            let Counted { sends, requests, statuses, typing, joins, strangers, quotas, entrance, users: _ } =
+            let Counted { sends, requests, statuses, typing, joins, strangers, dialects, entrance, users: _ } =
                 &*self.0;
             [sends, requests, statuses, typing, joins].into_iter().for_each(Rates::tidy);
             strangers.tidy();
-            quotas.iter().flatten().for_each(Rates::tidy);
+            for dialect in dialects.catalog().in_use() {
+                dialect.quotas().iter().for_each(|quota| quota.used.tidy());
+            }
             entrance.tidy();
         }
         Ok(())
@@ -265,6 +266,7 @@ mod tests {
             Limit::JoinedConversations,
             Limit::ErrorEvents,
             Limit::Abuse,
+            Limit::Packets,
         ];
         assert_eq!(all.iter().map(|limit| limit.as_str()).collect::<HashSet<_>>().len(), all.len());
     }

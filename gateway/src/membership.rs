@@ -11,8 +11,10 @@ use std::{
 
 use parlance_broker::{Broker, append::Acl};
 use parlance_domain::{
+    conversation::ParticipantRole,
     id::{ConversationId, UserId},
     rejection::{Code, Rejection},
+    user::Profile,
 };
 use parlance_store::Store;
 
@@ -38,6 +40,23 @@ pub struct Asker<'a> {
     pub grants: &'a Grants,
 }
 
+/// As what a user uses a conversation.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standing {
+    /// What the answer holds under; `None` when no answer could change.
+    pub acl: Option<Acl>,
+    /// What the application says that he is there, if it says so. Only asked for where being a participant decides.
+    pub role: Option<Arc<str>>,
+}
+
+impl Standing {
+    /// The user as the others in the conversation see him: what he is there says more than what he is in general.
+    pub fn profile(&self, user: &Profile) -> Profile {
+        let here = self.role.as_deref().map(str::to_owned);
+        Profile { role: here.or_else(|| user.role.clone()), ..user.clone() }
+    }
+}
+
 /// How many users' answers one conversation caches; beyond it all are forgotten.
 const MAX_CACHED_USERS: usize = 10_000;
 
@@ -56,7 +75,24 @@ struct Known {
     /// Rises with every invalidation: an answer that was asked for before is not kept.
     generation: u64,
     acl: Option<Acl>,
-    users: HashMap<UserId, bool>,
+    users: HashMap<UserId, Part>,
+}
+
+/// What a user is in a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Nothing,
+    /// A participant, and as what if the application said so.
+    Member(Option<Arc<str>>),
+}
+
+impl Part {
+    /// Who was made a participant without a word is a `member`: that says nothing of him.
+    fn of(role: Option<ParticipantRole>) -> Self {
+        let said =
+            |role: ParticipantRole| (role != ParticipantRole::default()).then(|| Arc::from(role.as_str()));
+        role.map_or(Part::Nothing, |role| Part::Member(said(role)))
+    }
 }
 
 impl Membership {
@@ -128,27 +164,42 @@ impl Membership {
         asker: Asker<'_>,
         conversation: &ConversationId,
     ) -> Result<Option<Acl>, Rejection> {
+        Ok(self.standing(asker, conversation).await?.acl)
+    }
+
+    /// The same, and as what he does.
+    ///
+    /// # Errors
+    /// `not_a_participant`; `unavailable` when that cannot be known now.
+    pub async fn standing(
+        &self,
+        asker: Asker<'_>,
+        conversation: &ConversationId,
+    ) -> Result<Standing, Rejection> {
         let Asker { user, grants } = asker;
         match self.policy {
-            Policy::Open => return Ok(None),
-            Policy::Token if grants.include(conversation) => return Ok(None),
+            Policy::Open => return Ok(Standing::default()),
+            Policy::Token if grants.include(conversation) => return Ok(Standing::default()),
             Policy::Token => return Err(Code::NotAParticipant.into()),
             Policy::Members => {}
         }
-        let (member, acl) = match self.cached(user, conversation) {
+        let (part, acl) = match self.cached(user, conversation) {
             Some(answer) => answer,
             None => self.ask(user, conversation).await?,
         };
-        if member { Ok(Some(acl)) } else { Err(Code::NotAParticipant.into()) }
+        match part {
+            Part::Member(role) => Ok(Standing { acl: Some(acl), role }),
+            Part::Nothing => Err(Code::NotAParticipant.into()),
+        }
     }
 
-    fn cached(&self, user: &UserId, conversation: &ConversationId) -> Option<(bool, Acl)> {
+    fn cached(&self, user: &UserId, conversation: &ConversationId) -> Option<(Part, Acl)> {
         let watched = self.lock();
         let known = watched.get(conversation)?;
-        Some((*known.users.get(user)?, known.acl?))
+        Some((known.users.get(user)?.clone(), known.acl?))
     }
 
-    async fn ask(&self, user: &UserId, conversation: &ConversationId) -> Result<(bool, Acl), Rejection> {
+    async fn ask(&self, user: &UserId, conversation: &ConversationId) -> Result<(Part, Acl), Rejection> {
         let generation = self.lock().get(conversation).map(|known| known.generation);
         let unavailable = |error: &dyn std::error::Error| {
             tracing::warn!(%error, %conversation, "failed to look up a membership");
@@ -156,16 +207,12 @@ impl Membership {
         };
         // The acl first: a change between the two readings makes the write be refused, not let through.
         let state = self.broker.state(conversation).await.map_err(|error| unavailable(&error))?;
-        let member = self
-            .store
-            .is_member(conversation, user)
-            .await
-            .map_err(|error| unavailable(&error))?
-            .unwrap_or(false);
+        let role = self.store.member_role(conversation, user).await.map_err(|error| unavailable(&error))?;
+        let part = Part::of(role);
         // A conversation that Redis does not know has no acl yet; the default one is never in force.
         let acl = state.map(|state| state.acl).unwrap_or_default();
-        self.keep(generation, user, conversation, member, acl);
-        Ok((member, acl))
+        self.keep(generation, user, conversation, part.clone(), acl);
+        Ok((part, acl))
     }
 
     fn keep(
@@ -173,7 +220,7 @@ impl Membership {
         generation: Option<u64>,
         user: &UserId,
         conversation: &ConversationId,
-        member: bool,
+        part: Part,
         acl: Acl,
     ) {
         let mut watched = self.lock();
@@ -187,7 +234,7 @@ impl Membership {
             known.users.clear();
             known.acl = Some(acl);
         }
-        known.users.insert(user.clone(), member);
+        known.users.insert(user.clone(), part);
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ConversationId, Known>> {

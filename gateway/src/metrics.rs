@@ -59,11 +59,23 @@ pub const INSECURE_DIALECTS: Metric = Metric {
     help: "Dialects whose clients need no token (auth.insecure_dialects): 1 for each",
     labels: &["dialect"],
 };
+/// Dialects read again.
+pub const DIALECT_RELOADS: Metric = counter(
+    "parlance_dialect_reloads_total",
+    "How often the dialects were read again (SIGHUP), by result (ok, refused: those from before stay in use)",
+    &["result"],
+);
 /// What was beyond a limit.
 pub const LIMITED: Metric = counter(
     "parlance_limited_total",
     "Events, requests, connections and the like that were beyond a limit, by limit",
     &["limit"],
+);
+/// Events written in a dialect.
+pub const ENCODINGS: Metric = counter(
+    "parlance_encodings_total",
+    "Events written in a dialect for its sockets: an event for many sockets once, whatever comes of it",
+    &["dialect"],
 );
 /// Events handed to sockets.
 pub const DELIVERIES: Metric =
@@ -102,7 +114,9 @@ pub const METRICS: &[Metric] = &[
     JWKS_FETCHES,
     JWKS_KEYS,
     INSECURE_DIALECTS,
+    DIALECT_RELOADS,
     LIMITED,
+    ENCODINGS,
     DELIVERIES,
     USER_DELIVERIES,
     APPEND_SECONDS,

@@ -7,6 +7,7 @@ mod caller;
 mod calls;
 mod conversation_list;
 mod conversations;
+mod dialect_routes;
 mod docs_page;
 mod etag;
 mod events;
@@ -24,11 +25,13 @@ mod problem;
 mod query;
 mod reactions;
 mod receipts;
+mod reply;
 #[expect(dead_code, reason = "these types are for the document alone")]
 mod schema;
 mod sessions;
 mod stats;
 mod strict;
+mod try_page;
 mod typing;
 mod uploads;
 mod users;
@@ -42,7 +45,11 @@ use axum::{
 };
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{app::App, web::is_encoded};
+use crate::{
+    app::App,
+    config::ServerSection,
+    web::{cors, is_encoded, origins::AllowedNow},
+};
 use problem::Problem;
 
 /// The largest body, in bytes.
@@ -71,16 +78,26 @@ fn resources() -> OpenApiRouter<App> {
         .merge(openapi::routes())
 }
 
-/// All routes. Whatever else is asked for is answered 404 or 405, in the same form.
-pub fn router(app: App) -> Router {
+/// All that is no Socket.IO: the gateway's own paths, which the pages of `origins` may read, and those of dialects, which
+/// have pages of their own.
+pub fn around(app: App, origins: &AllowedNow) -> Router {
+    cors::around(router(app.clone()), origins, cors::rest)
+        .layer(middleware::from_fn(health::for_every_page))
+        .layer(middleware::from_fn_with_state(app, dialect_routes::beside))
+}
+
+/// All routes of the gateway's own. Whatever else is asked for is answered 404 or 405, in the same form.
+fn router(app: App) -> Router {
     let once = middleware::from_fn_with_state(app.clone(), idempotency::once);
     let strangers = middleware::from_fn_with_state(app.clone(), limit::strangers);
+    let try_page = app.config.server.try_page.then(try_page::routes).unwrap_or_default();
     Router::from(resources())
         .route_layer(once)
         .route_layer(middleware::from_fn(strict::known_query))
         .route_layer(middleware::from_fn(etag::not_modified))
         .route_layer(middleware::from_fn(plain_body))
         .merge(docs_page::routes())
+        .merge(try_page)
         .fallback(async || Problem::NO_SUCH_PATH)
         .method_not_allowed_fallback(async || Problem::NO_SUCH_METHOD)
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
@@ -99,9 +116,16 @@ async fn plain_body(request: Request, next: Next) -> Response {
 
 /// Whether a path is REST's, so that nothing else can be served there.
 pub fn serves(path: &str) -> bool {
-    let below =
-        |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    below("/health") || below("/v1") || below("/docs")
+    ["/health", "/v1", "/docs"].iter().any(|root| is_below(root, path))
+}
+
+/// The same in a gateway that is configured so: pages that are off are not in anybody's way.
+pub fn serves_by(config: &ServerSection, path: &str) -> bool {
+    serves(path) || (config.try_page && is_below(try_page::PATH, path))
+}
+
+fn is_below(root: &str, path: &str) -> bool {
+    path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 #[cfg(test)]
@@ -112,5 +136,6 @@ mod tests {
     fn rest_has_its_own_paths() {
         assert!(serves("/v1") && serves("/v1/x") && serves("/health") && serves("/docs"));
         assert!(!serves("/v10") && !serves("/socket.io") && !serves("/healthy") && !serves("/docs.html"));
+        assert!(!serves("/try"), "that is a matter of configuration");
     }
 }

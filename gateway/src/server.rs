@@ -2,6 +2,7 @@
 
 mod error;
 mod parts;
+mod reload;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -10,21 +11,20 @@ use parlance_chassis::{admin, clock::Clock, lifecycle::Handle, listen, metrics, 
 use tokio::net::TcpListener;
 
 use crate::{
-    app::App,
     auth::Auth,
-    broadcast::Outgoing,
-    config::Config,
+    config::{Config, ServerSection},
+    dialect::Catalog,
     listener::{self, HttpLimits},
     rest,
     socket::{
-        cluster::Io,
-        connect,
-        wire::{self, KillReason, SlowReader, SocketPath, WireConfig, Wires},
+        connect::{self, Namespaces},
+        wire::{self, KillReason, SlowReader, SocketPath, SocketPaths, WireConfig, Wires},
     },
-    web::{self, origins::Allowed},
+    web::{self, origins::AllowedNow},
 };
 pub use error::StartError;
 use parts::Started;
+use reload::Served;
 
 /// Where a started gateway listens.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +59,8 @@ pub async fn start(
     let recorder = metrics::install()?;
     metrics::describe(crate::metrics::METRICS);
     metrics::describe(wire::METRICS);
+    // Before the files are read for the first time: nothing that is asked for meanwhile is missed.
+    let reloads = lifecycle.reloads();
     let readiness = Readiness::new(lifecycle);
     let check = readiness.check("subscriptions");
     let (auth, fetching) = Auth::new(&config.auth, config.gateway.policy);
@@ -72,40 +74,40 @@ pub async fn start(
     // On the heap: starting takes a large state, once.
     let started = Box::pin(parts::start(config, clock, auth, lifecycle, check));
     let Started { app, cluster, outgoing } = started.await?;
-    let paths = socket_paths(&app)?;
-    let (origins, hsts) = (app.dialects.origins(&app.config.server.origins), app.config.server.hsts);
+    let dialects = app.dialects.catalog();
+    let paths = SocketPaths::new(socket_paths(&app.config.server, &dialects)?);
+    let server = &app.config.server;
+    let (origins, hsts) = (AllowedNow::new(dialects.origins(&server.origins)), server.hsts);
     let entrance = Some(Arc::clone(app.limits.entrance()));
-    let wire_config = WireConfig { entrance, ..wire_config(&app.config, paths, origins.clone()) };
+    let wire_config = WireConfig { entrance, ..wire_config(&app.config, paths.clone(), origins.clone()) };
     let http_limits = HttpLimits { connections: app.config.limits.http_connections, ..HttpLimits::default() };
     let (sockets, io, wires) = wire::build(cluster.builder(), wire_config, lifecycle)?;
-    connect::register(&io, &app).await?;
-    broadcast(outgoing, io, &app);
+    let namespaces = Namespaces::default();
+    connect::open(&io, &app, &dialects, &namespaces).await?;
+    lifecycle.spawn_support("events for everyone", outgoing.run(io.clone(), namespaces.clone(), lifecycle.hard()));
     close_at_soft_stop(wires, lifecycle);
+    let served = Served { io, namespaces, paths: paths.clone(), origins: origins.clone() };
+    lifecycle.spawn("reload", reload::run(app.clone(), served, reloads, lifecycle.soft()));
 
-    let routes = web::around(rest::router(app).layer(web::cors::rest(&origins)).merge(sockets), hsts);
+    let rest = rest::around(app, &origins);
+    let routes = web::around(wire::in_front_of(rest, sockets, paths), hsts);
     let address = public.local_addr()?;
     listener::serve(public, routes, http_limits, lifecycle);
     tracing::info!(%address, %admin, "gateway is listening");
     Ok(Addresses { public: address, admin })
 }
 
-fn broadcast(outgoing: Outgoing, io: Io, app: &App) {
-    let namespaces = app.dialects.namespaces().map(str::to_owned).collect();
-    let run = outgoing.run(io, namespaces, app.lifecycle.hard());
-    app.lifecycle.spawn_support("events for everyone", run);
-}
-
 /// The configured path and those that dialects claim.
-fn socket_paths(app: &App) -> Result<Vec<SocketPath>, StartError> {
-    let own = [app.config.server.socket_path.clone()];
-    let claimed = app.dialects.paths().map(|path| match SocketPath::parse(path) {
-        Ok(_) if rest::serves(path) => Err(StartError::TakenPath(path.to_owned())),
+fn socket_paths(server: &ServerSection, dialects: &Catalog) -> Result<Vec<SocketPath>, StartError> {
+    let all = std::iter::once(server.socket_path.as_str()).chain(dialects.paths());
+    let free = all.map(|path| match SocketPath::parse(path) {
+        Ok(_) if rest::serves_by(server, path) => Err(StartError::TakenPath(path.to_owned())),
         parsed => Ok(parsed?),
     });
-    own.into_iter().map(Ok).chain(claimed).collect()
+    free.collect()
 }
 
-fn wire_config(config: &Config, paths: Vec<SocketPath>, origins: Allowed) -> WireConfig {
+fn wire_config(config: &Config, paths: SocketPaths, origins: AllowedNow) -> WireConfig {
     let socket = &config.socket;
     WireConfig {
         paths,
@@ -118,6 +120,7 @@ fn wire_config(config: &Config, paths: Vec<SocketPath>, origins: Allowed) -> Wir
         max_payload_bytes: socket.max_payload,
         slow_reader: SlowReader { deadline: socket.slow_reader_deadline, bytes: socket.slow_reader_bytes },
         fast_lane: socket.fast_lane,
+        packets: wire::packets_beside(config.limits.events),
         ..WireConfig::default()
     }
 }

@@ -3,6 +3,7 @@
 pub mod cluster;
 pub mod connect;
 pub mod expiry;
+mod identify;
 pub mod packet;
 pub mod receive;
 pub mod session;

@@ -141,11 +141,11 @@ impl Uploads {
         Ok(Slot { user: user.clone(), by_user: self.by_user.clone(), _permit: permit })
     }
 
-    /// Begins to take a file in. When what this answers is dropped before it is finished, nothing stays.
+    /// Begins to take a file in; several that come in one request have one place. When what this answers is dropped before it is finished, nothing stays.
     ///
     /// # Errors
     /// When uploads are not configured.
-    pub fn begin(&self, app: &App, slot: Slot, new: NewUpload) -> Result<Incoming, UploadError> {
+    pub fn begin(&self, app: &App, slot: Arc<Slot>, new: NewUpload) -> Result<Incoming, UploadError> {
         let store = self.store.clone().ok_or(UploadError::Off)?;
         let now = app.clock.now_ms();
         let id = UploadId::new(u64::try_from(now).unwrap_or(0), rand::random(), 0);
@@ -215,7 +215,7 @@ pub struct Incoming {
     writer: Option<WriteMultipart>,
     received: u64,
     told_at: Option<Instant>,
-    _slot: Slot,
+    _slot: Arc<Slot>,
 }
 
 impl Incoming {

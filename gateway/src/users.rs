@@ -35,8 +35,8 @@ const QUEUE_BYTES: usize = 32 * 1024 * 1024;
 #[derive(Clone)]
 pub struct Users {
     workers: Workers<Task>,
-    /// What is published for everybody; none when no dialect asks for it.
-    everyone: Option<Arc<Everyone>>,
+    /// What is published for everybody.
+    everyone: Arc<Everyone>,
 }
 
 /// Tells a socket that it is ready. Called exactly once, by the user's worker before it hands on the next event, so it
@@ -73,7 +73,7 @@ struct Shared {
 impl Users {
     /// Starts the workers.
     pub fn start(parts: Parts, lifecycle: &lifecycle::Handle) -> Self {
-        let everyone = Everyone::new(&parts, lifecycle).map(Arc::new);
+        let everyone = Arc::new(Everyone::new(&parts, lifecycle));
         let shared = Arc::new(Shared {
             partitions: parts.broker.keys().partitions().clone(),
             broker: parts.broker,
@@ -111,10 +111,13 @@ impl Users {
 
     /// Subscribes again to every user of `partition`, or to all, and to what is for everybody.
     pub(crate) async fn resubscribe(&self, partition: Option<Partition>) {
-        if let Some(everyone) = &self.everyone {
-            everyone.resubscribe(partition);
-        }
+        self.everyone.resubscribe(partition);
         self.workers.ask_all(|| Task::Resubscribe { partition }).await;
+    }
+
+    /// Hears what is for everybody from now on, if a dialect wants it that was loaded meanwhile.
+    pub fn hear_everyone(&self) {
+        self.everyone.resubscribe(None);
     }
 
     /// Puts a publication in its worker's queue; false when it does not fit and was dropped.
@@ -126,12 +129,11 @@ impl Users {
     /// Puts the presence of a user in the queues of all workers, for those of their sockets that are told of everybody's.
     /// Where too many wait already it is dropped, and counted.
     pub(crate) fn announce(&self, payload: &str) {
-        let Some(everyone) = &self.everyone else { return };
-        let places = everyone.places();
+        let places = self.everyone.places();
         if places.iter().all(Option::is_none) {
             return;
         }
-        let Some(announced) = everyone.read(payload).map(Arc::new) else { return };
+        let Some(announced) = self.everyone.read(payload).map(Arc::new) else { return };
         for (queue, place) in self.workers.queues().zip(places) {
             let Some(place) = place else { continue };
             if queue.try_ask(Task::Announced { announced: announced.clone(), place }).is_err() {

@@ -1,5 +1,6 @@
 //! Conversations: reading one, and its newest numbers. How one is made, changed and deleted has files of its own.
 
+pub mod activity;
 mod change;
 mod create;
 mod delete;

@@ -15,6 +15,7 @@ pub mod notification;
 pub mod outbox;
 pub mod participant;
 pub mod reaction;
+pub mod receipt;
 mod row;
 pub mod schema;
 pub mod store;

@@ -1,7 +1,7 @@
 //! Reading messages: by id. Pages of history are in [`page`] and [`numbered`], what is newer than a position in `since`.
 
 use parlance_domain::{
-    id::MessageId,
+    id::{ConversationId, MessageId},
     message::{Message, Place},
 };
 use sqlx::{PgConnection, query_as};
@@ -25,7 +25,8 @@ pub mod page;
 mod row;
 pub(crate) mod since;
 
-use row::{MessageRow, message_id};
+use row::MessageRow;
+pub(crate) use row::message_id;
 
 impl Store {
     /// A message in its state now; `None` when it is not stored.
@@ -45,19 +46,20 @@ impl Store {
     /// As every query.
     pub async fn places(&self, ids: &[MessageId]) -> Result<Vec<Place>, StoreError> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
-        let rows: Vec<(Uuid, String, i64)> = self
+        let rows: Vec<(Uuid, String, i64, String)> = self
             .run(async |connection| {
-                Ok(query_as("SELECT id, conversation_id, seq FROM messages WHERE id = ANY($1)")
+                Ok(query_as("SELECT id, conversation_id, seq, sender_id FROM messages WHERE id = ANY($1)")
                     .bind(&ids)
                     .fetch_all(connection)
                     .await?)
             })
             .await?;
-        let place = |(id, conversation, seq)| {
+        let place = |(id, conversation, seq, sender)| {
             Ok(Place {
                 id: message_id(id)?,
                 conversation: crate::row::text("messages.conversation_id", conversation)?,
                 seq: crate::row::seq(seq),
+                sender: crate::row::text("messages.sender_id", sender)?,
             })
         };
         rows.into_iter().map(place).collect()
@@ -70,5 +72,21 @@ pub(crate) async fn by_ids(connection: &mut PgConnection, ids: &[Uuid]) -> Resul
     rows.into_iter().map(MessageRow::message).collect()
 }
 
+/// The newest message of a conversation that did not go when that was deleted.
+pub(crate) async fn newest(
+    connection: &mut PgConnection,
+    conversation: &ConversationId,
+    deleted_rev: u64,
+) -> Result<Option<Message>, StoreError> {
+    let row: Option<MessageRow> = query_as(NEWEST)
+        .bind(conversation.as_str())
+        .bind(crate::row::signed(deleted_rev))
+        .fetch_optional(connection)
+        .await?;
+    row.map(MessageRow::message).transpose()
+}
+
 const BY_ID: &str = select!("WHERE id = $1");
 const BY_IDS: &str = select!("WHERE id = ANY($1)");
+const NEWEST: &str =
+    select!("WHERE conversation_id = $1 AND created_rev > $2 ORDER BY seq DESC, id DESC LIMIT 1");

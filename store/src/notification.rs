@@ -25,6 +25,8 @@ pub struct NotificationPage {
     pub limit: u64,
     /// Only those that the user has not marked as read.
     pub unread: bool,
+    /// Also those of messages that came while the user was there.
+    pub present: bool,
     /// Only those of these conversations, and of none; of all when it is not said.
     pub granted: Option<Vec<ConversationId>>,
 }
@@ -73,6 +75,7 @@ impl Store {
                     .bind(page.unread)
                     .bind(row::signed(page.limit))
                     .bind(page.granted.as_deref().map(texts))
+                    .bind(page.present)
                     .fetch_all(connection)
                     .await?)
             })
@@ -80,7 +83,8 @@ impl Store {
         rows.into_iter().map(NotificationRow::notification).collect()
     }
 
-    /// How many notifications the user has not marked as read; when `granted` is said, of these conversations and of none.
+    /// How many notifications the user has not marked as read; when `granted` is said, of these conversations and of none;
+    /// with `present` also those of messages that came while the user was there.
     ///
     /// # Errors
     /// As every query.
@@ -88,12 +92,14 @@ impl Store {
         &self,
         user: &UserId,
         granted: Option<&[ConversationId]>,
+        present: bool,
     ) -> Result<u64, StoreError> {
         let count: i64 = self
             .run(async |connection| {
                 Ok(query_scalar(UNREAD)
                     .bind(user.as_str())
                     .bind(granted.map(texts))
+                    .bind(present)
                     .fetch_one(connection)
                     .await?)
             })
@@ -101,8 +107,8 @@ impl Store {
         Ok(row::unsigned(count))
     }
 
-    /// Marks notifications of the user as read, all of them when none are named, and says how many were not before.
-    /// Those of others are passed over.
+    /// Marks notifications of the user as read, and says how many were not before. Those of others are passed over. When
+    /// none are named it is all of them; those of messages that came while the user was there only with `present`.
     ///
     /// # Errors
     /// As every query.
@@ -110,12 +116,13 @@ impl Store {
         &self,
         user: &UserId,
         ids: Option<&[NotificationId]>,
+        present: bool,
     ) -> Result<u64, StoreError> {
         let ids = ids.map(uuids);
         self.run(async |connection| {
             let marked = match &ids {
                 Some(ids) => query(READ_SOME).bind(user.as_str()).bind(ids).execute(connection).await?,
-                None => query(READ_ALL).bind(user.as_str()).execute(connection).await?,
+                None => query(READ_ALL).bind(user.as_str()).bind(present).execute(connection).await?,
             };
             Ok(marked.rows_affected())
         })
@@ -141,6 +148,7 @@ struct NotificationRow {
     data: Json<Metadata>,
     conversation_id: Option<String>,
     message_id: Option<Uuid>,
+    absent: Option<bool>,
     created_at: DateTime<Utc>,
     read_at: Option<DateTime<Utc>>,
 }
@@ -162,6 +170,7 @@ impl NotificationRow {
                 .map(|id| row::text("notifications.message_id", id.to_string()))
                 .transpose()?,
             message: None,
+            absent: self.absent,
             created_at_ms: self.created_at.timestamp_millis(),
             read_at_ms: self.read_at.map(|at| at.timestamp_millis()),
         })
@@ -175,7 +184,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT n.id, n.user_id, n.type, CASE WHEN m.deleted_at IS NULL THEN n.text ELSE '' END AS text, n.data, ",
-            "n.conversation_id, n.message_id, n.created_at, n.read_at ",
+            "n.conversation_id, n.message_id, n.absent, n.created_at, n.read_at ",
             "FROM notifications n LEFT JOIN messages m ON m.id = n.message_id ",
             $rest
         )
@@ -187,12 +196,14 @@ const PAGE: &str = select!(
     "WHERE n.user_id = $1 AND ($2::timestamptz IS NULL OR (n.created_at, n.id) < ($2, $3))
         AND (NOT $4 OR n.read_at IS NULL)
         AND ($6::text[] IS NULL OR n.conversation_id IS NULL OR n.conversation_id = ANY($6))
+        AND ($7 OR n.absent IS NOT FALSE)
     ORDER BY n.created_at DESC, n.id DESC LIMIT $5"
 );
 
 const UNREAD: &str = "
     SELECT count(*) FROM notifications WHERE user_id = $1 AND read_at IS NULL
-        AND ($2::text[] IS NULL OR conversation_id IS NULL OR conversation_id = ANY($2))";
+        AND ($2::text[] IS NULL OR conversation_id IS NULL OR conversation_id = ANY($2))
+        AND ($3 OR absent IS NOT FALSE)";
 
 const READ_SOME: &str = "
     UPDATE notifications SET read_at = date_trunc('milliseconds', now())
@@ -200,4 +211,4 @@ const READ_SOME: &str = "
 
 const READ_ALL: &str = "
     UPDATE notifications SET read_at = date_trunc('milliseconds', now())
-    WHERE user_id = $1 AND read_at IS NULL";
+    WHERE user_id = $1 AND read_at IS NULL AND ($2 OR absent IS NOT FALSE)";

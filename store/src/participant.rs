@@ -68,23 +68,25 @@ impl Store {
         rows.into_iter().filter_map(member).collect::<Result<_, _>>().map(Some)
     }
 
-    /// Whether somebody takes part; `None` when there is no such conversation.
+    /// As what somebody takes part; `None` when he does not, also because there is no such conversation.
     ///
     /// # Errors
     /// As every query.
-    pub async fn is_member(
+    pub async fn member_role(
         &self,
         conversation: &ConversationId,
         user: &UserId,
-    ) -> Result<Option<bool>, StoreError> {
-        self.run(async |connection| {
-            Ok(query_scalar(IS_MEMBER)
-                .bind(conversation.as_str())
-                .bind(user.as_str())
-                .fetch_optional(connection)
-                .await?)
-        })
-        .await
+    ) -> Result<Option<ParticipantRole>, StoreError> {
+        let role: Option<String> = self
+            .run(async |connection| {
+                Ok(query_scalar(MEMBER_ROLE)
+                    .bind(conversation.as_str())
+                    .bind(user.as_str())
+                    .fetch_optional(connection)
+                    .await?)
+            })
+            .await?;
+        role.as_deref().map(participant_role).transpose()
     }
 
     /// Those of some users who take part now; nobody takes part in a conversation that is not there.
@@ -172,9 +174,9 @@ const MEMBERS: &str = "
     LEFT JOIN participants p ON p.conversation_id = c.id AND p.left_at IS NULL
     WHERE c.id = $1 ORDER BY p.joined_at, p.user_id";
 
-const IS_MEMBER: &str = "
-    SELECT EXISTS (SELECT 1 FROM participants WHERE conversation_id = $1 AND user_id = $2 AND left_at IS NULL)
-    FROM conversations WHERE id = $1";
+const MEMBER_ROLE: &str = "
+    SELECT p.role FROM conversations c JOIN participants p ON p.conversation_id = c.id
+    WHERE c.id = $1 AND p.user_id = $2 AND p.left_at IS NULL";
 
 const AMONG: &str = "
     SELECT user_id FROM participants WHERE conversation_id = $1 AND user_id = ANY($2) AND left_at IS NULL";

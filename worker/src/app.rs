@@ -25,6 +25,7 @@ use crate::{
     config::Settings,
     ingest::{Claimer, Held, Holder, Reader, Writer, intake, reader},
     task::{
+        activity::Teller,
         calls::{self, Overtime},
         every,
         gauges::{self, Gauges},
@@ -223,6 +224,11 @@ fn start_notifier(settings: &Settings, broker: &Broker, store: &Store, lifecycle
     let announce =
         every("announce notifications", interval, lifecycle.soft(), move || Arc::clone(&notifier).announce());
     lifecycle.spawn("announcer", announce);
+
+    let teller = Arc::new(Teller::new(broker.clone(), store.clone()));
+    let interval = settings.notifications.activity_interval;
+    let tell = every("tell of conversations", interval, lifecycle.soft(), move || Arc::clone(&teller).tell());
+    lifecycle.spawn("activity", tell);
 }
 
 fn start_presence(settings: &Settings, broker: &Broker, store: &Store, lifecycle: &Handle) {

@@ -139,6 +139,15 @@ pub const NOTIFICATION_JOBS: Metric = Metric {
     labels: &[],
 };
 
+/// Participants who were told of conversations.
+pub const ACTIVITY_TOLD: Metric = Metric {
+    name: "parlance_worker_activity_told_total",
+    kind: Kind::Counter,
+    unit: None,
+    help: "How often a participant was told that something happened in a conversation",
+    labels: &[],
+};
+
 /// What was removed of gateways that are gone.
 pub const PRESENCE_EXPELLED: Metric = Metric {
     name: "parlance_presence_expelled_total",
@@ -192,6 +201,7 @@ pub const METRICS: &[Metric] = &[
     NOTIFICATIONS,
     NOTIFICATIONS_ANNOUNCED,
     NOTIFICATION_JOBS,
+    ACTIVITY_TOLD,
     PRESENCE_EXPELLED,
     PRESENCE_ANNOUNCED,
     PRESENCE_EXPIRED_LEASES,

@@ -1,6 +1,7 @@
 //! Small units of background work and their runner. A unit takes no input, works in bounded steps, can be repeated
 //! at any time by any number of workers, and says how much it did.
 
+pub(crate) mod activity;
 pub(crate) mod calls;
 pub(crate) mod gauges;
 pub(crate) mod notify;

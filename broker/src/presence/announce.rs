@@ -1,9 +1,17 @@
 //! Telling conversations of the presence of those who are in them, at least once.
 
-use std::time::Duration;
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
-use parlance_domain::{entry::Header, event::EventKind, id::UserId};
+use parlance_domain::{
+    entry::Header,
+    event::EventKind,
+    id::{ConversationId, UserId},
+};
 
 use super::{Presences, Step, Transition, answer};
 use crate::{error::BrokerError, partition::Partition};
@@ -28,9 +36,7 @@ impl Presences {
         let body = serde_json::to_string(presence);
         let body = body.map_err(|error| BrokerError::Unexpected(error.to_string()))?;
         let header = Header::transient(EventKind::PresenceChanged, presence.at, None);
-        let publish = |conversation| self.broker.publish(conversation, &header, &body);
-        let published: Vec<_> = conversations.iter().map(publish).collect();
-        stream::iter(published).buffer_unordered(TOLD_AT_ONCE).try_collect::<()>().await?;
+        self.tell(conversations, &header, &body).await?;
         let (names, user) = (self.broker.keys(), &presence.user);
         let partition = names.partitions().of(user.as_str());
         let keys = vec![names.presence(user), names.visits(user), names.unannounced(partition)];
@@ -40,6 +46,35 @@ impl Presences {
             Some("ok" | "newer") => Ok(()),
             _ => Err(answer::unexpected(&answer)),
         }
+    }
+
+    /// Publishes in each conversation. Where a partition is away, those of the others are told all the same.
+    ///
+    /// # Errors
+    /// When Redis, or a part of it, is away.
+    async fn tell(
+        &self,
+        conversations: &[ConversationId],
+        header: &Header,
+        body: &str,
+    ) -> Result<(), BrokerError> {
+        // One failure of a partition is enough: each takes as long as Redis may take to answer.
+        let failed: &Mutex<HashMap<Partition, BrokerError>> = &Mutex::default();
+        let lock = || failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let publish = |conversation: &ConversationId| {
+            let (conversation, partition) =
+                (conversation.clone(), self.broker.keys().partitions().of(conversation.as_str()));
+            async move {
+                let is_away = lock().contains_key(&partition);
+                if !is_away && let Err(error) = self.broker.publish(&conversation, header, body).await {
+                    lock().insert(partition, error);
+                }
+            }
+        };
+        let published: Vec<_> = conversations.iter().map(publish).collect();
+        stream::iter(published).buffer_unordered(TOLD_AT_ONCE).collect::<()>().await;
+        let first = lock().drain().next();
+        first.map_or(Ok(()), |(_, error)| Err(error))
     }
 
     /// Transitions of a partition that have not been announced for at least `age`, at most `most`. Each is also published

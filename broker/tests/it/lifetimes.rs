@@ -9,12 +9,21 @@ use parlance_broker::{
     lease::Leases,
     members::{Changes, Members},
     presence::Presences,
-    receipts::ReceiptLog,
+    receipts::{
+        ReceiptLog,
+        told::{Position, Telling},
+    },
     stats::{GatewayStats, Stats},
 };
 use parlance_domain::{
-    entry::Header, event::EventKind, id::ConversationId, presence::Status, time::Timestamp, user::Profile,
-    version::Version,
+    entry::Header,
+    event::EventKind,
+    id::ConversationId,
+    presence::Status,
+    receipt::{Cursor, Reaches},
+    time::Timestamp,
+    user::Profile,
+    version::{Seq, Version},
 };
 use std::time::Duration;
 
@@ -70,6 +79,7 @@ const OWNERS: &[(&str, &str, Owner)] = &[
 /// Kinds that always have a time to live.
 const EXPIRING: &[(&str, &str)] = &[
     ("once", "`{tag}:once:…`"),
+    ("cursors", "`{tag}:cursors:<id>`"),
     ("replica-mark", "`{tag}:replica-mark`"),
     ("idempotency", "`{tag}:idempotency:<hash>`"),
     ("sweep", "`{tag}:sweep`"),
@@ -93,6 +103,9 @@ async fn leave_keys(world: &World) -> Vec<(ConversationId, Append)> {
         let header = Header::transient(EventKind::Receipts, Timestamp(1), None);
         let receipts = ReceiptLog::new(world.broker.clone(), ROOMY);
         receipts.push(&id, &header, r#"[{"u":"a","d":1,"r":1}]"#).await.unwrap();
+        let cursors = [(Cursor { read: Seq(1), ..Cursor::start(user("a")) }, Position::default())];
+        let telling = Telling { cursors: &cursors, messages: &[], reaches: &Reaches::default() };
+        receipts.tell(&id, &header, telling).await.unwrap().unwrap();
     }
     for (name, answered) in [("running", false), ("answered", true)] {
         let claimed = world.broker.claim(name, "mark", "token", Duration::from_secs(60)).await.unwrap();

@@ -9,6 +9,7 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+mod cluster;
 mod listening;
 mod server;
 mod world;
@@ -26,10 +27,12 @@ mod lifetimes;
 mod members;
 mod model;
 mod objects;
+mod one_shard_away;
 mod outage;
 mod presence;
 mod reactions;
 mod receipts;
+mod receipts_told;
 mod replica;
 mod restart;
 mod stats;

@@ -8,7 +8,7 @@ use parlance_broker::{
 };
 use parlance_domain::{
     event::EventKind,
-    id::{ConversationId, MessageId},
+    id::{ConversationId, MessageId, UserId},
     message::Place,
     version::{Seq, Version},
 };
@@ -23,7 +23,12 @@ fn message_id(append: &Append) -> MessageId {
 }
 
 fn place(append: &Append, conversation: &ConversationId, seq: u64) -> Place {
-    Place { id: message_id(append), conversation: conversation.clone(), seq: Seq(seq) }
+    Place {
+        id: message_id(append),
+        conversation: conversation.clone(),
+        seq: Seq(seq),
+        sender: UserId::new("u").unwrap(),
+    }
 }
 
 #[tokio::test]

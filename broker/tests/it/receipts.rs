@@ -8,6 +8,7 @@ use parlance_broker::{
 use parlance_domain::{
     entry::{Envelope, Header},
     event::{Event, EventKind},
+    receipt::Receipts,
     time::Timestamp,
 };
 
@@ -42,7 +43,7 @@ async fn moved_cursors_are_in_their_stream_and_announced() {
     let incoming = tokio::time::timeout(DEADLINE, inbox.next()).await.expect("announced");
     let Incoming::Published { conversation, payload, .. } = incoming else { panic!("{incoming:?}") };
     let envelope = Envelope::decode_published(conversation, &payload).unwrap();
-    let Event::Receipts(cursors) = envelope.event else { panic!("{envelope:?}") };
+    let Event::Receipts(Receipts { cursors, .. }) = envelope.event else { panic!("{envelope:?}") };
     assert_eq!((cursors[0].delivered.0, cursors[0].read.0), (7, 5));
     subscriber.close().await;
     world.clean_up().await;

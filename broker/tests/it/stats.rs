@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fred::interfaces::HashesInterface;
 use parlance_broker::{
     lease::Leases,
     members::{Changes, Members},
@@ -48,6 +49,35 @@ async fn each_gateway_that_lives_is_listed_with_what_it_said_last() {
     );
     expire(&leases, &g2).await;
     assert_nothing_is_left(&world, &leases).await;
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_of_a_gateway_keeps_no_other_from_being_listed() {
+    let world = World::new().await;
+    let (leases, all) = (Leases::new(world.broker.clone()), Stats::new(world.broker.clone()));
+    let key = world.broker.keys().gateways();
+    // Enough of them, so that in whatever order Redis gives them some stand behind each.
+    let mut good = Vec::new();
+    for n in 0..8 {
+        let lease = held(&leases, &format!("good-{n}")).await;
+        all.report(&lease, &stats(n)).await.unwrap();
+        good.push((lease, stats(n)));
+    }
+    let texts =
+        ["", " ", "{}", "7", "7 ", "7 [", "seven {}", "-7 {}", "99999999999999999999 {}", "7 {\"users\":-1}"];
+    for (n, text) in texts.into_iter().enumerate() {
+        let lease = held(&leases, &format!("bad-{n}")).await;
+        let _: i64 = world.broker.client().hset(&key, (lease.as_str(), text)).await.unwrap();
+    }
+    // A later version says more, an older one less.
+    let lease = held(&leases, "good-other").await;
+    let text = "7 {\"users\":1,\"shoes\":[2]}";
+    let _: i64 = world.broker.client().hset(&key, (lease.as_str(), text)).await.unwrap();
+    good.push((lease, GatewayStats { users: 1, ..GatewayStats::default() }));
+    let read = all.read().await.unwrap();
+    let said: Vec<_> = read.gateways.iter().map(|(lease, _, stats)| (lease.clone(), stats.clone())).collect();
+    assert_eq!(said, good);
     world.clean_up().await;
 }
 

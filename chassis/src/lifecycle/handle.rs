@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::runtime;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -25,6 +26,7 @@ struct Inner {
     /// What the drain needs, and what therefore ends after it.
     support: Roster,
     failed: AtomicBool,
+    reloads: watch::Sender<()>,
 }
 
 impl Handle {
@@ -37,6 +39,7 @@ impl Handle {
             work: Roster::default(),
             support: Roster::default(),
             failed: AtomicBool::new(false),
+            reloads: watch::Sender::new(()),
         }))
     }
 
@@ -92,6 +95,16 @@ impl Handle {
     /// Ends the drain, or the process without one.
     pub fn stop_now(&self) {
         self.0.hard.cancel();
+    }
+
+    /// Asks for the files that can be read again while the process runs, as SIGHUP does.
+    pub fn reload(&self) {
+        self.0.reloads.send_replace(());
+    }
+
+    /// Sees a change whenever it is asked for; several times in quick succession are one.
+    pub fn reloads(&self) -> watch::Receiver<()> {
+        self.0.reloads.subscribe()
     }
 
     async fn watch<F, E>(self, name: &'static str, task: F)

@@ -25,15 +25,31 @@ async fn process_with_a_stubborn_request() {
     assert_eq!(lifecycle.run(AMPLE).await, ExitCode::SUCCESS);
 }
 
+/// The process: it says when it is asked to read its files again.
+#[tokio::test]
+#[ignore = "started by the tests of this module"]
+async fn process_that_reloads() {
+    let lifecycle = Lifecycle::reloading().unwrap();
+    let handle = lifecycle.handle();
+    let (soft, mut asked) = (handle.soft(), handle.reloads());
+    handle.spawn_request("reloads", async move {
+        println!("\nstarted");
+        while let Some(Ok(())) = soft.run_until_cancelled(asked.changed()).await {
+            println!("\nreload");
+        }
+    });
+    assert_eq!(lifecycle.run(AMPLE).await, ExitCode::SUCCESS);
+}
+
 struct Process {
     child: Child,
     lines: std::sync::mpsc::Receiver<String>,
 }
 
 impl Process {
-    fn start() -> Self {
+    fn start(test: &str) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "signals::process_with_a_stubborn_request", "--ignored", "--nocapture"])
+            .args(["--exact", &format!("signals::{test}"), "--ignored", "--nocapture"])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -65,7 +81,7 @@ impl Drop for Process {
 #[test]
 fn the_first_signal_stops_softly_and_the_second_hard() {
     for (first, second) in [("TERM", "TERM"), ("INT", "TERM")] {
-        let mut process = Process::start();
+        let mut process = Process::start("process_with_a_stubborn_request");
         process.wait_for_line("started");
         process.signal(first);
         process.wait_for_line("soft");
@@ -73,4 +89,16 @@ fn the_first_signal_stops_softly_and_the_second_hard() {
         process.wait_for_line("hard");
         assert!(process.child.wait().unwrap().success());
     }
+}
+
+#[test]
+fn a_hangup_asks_for_a_reload_and_ends_nothing() {
+    let mut process = Process::start("process_that_reloads");
+    process.wait_for_line("started");
+    for _ in 0..2 {
+        process.signal("HUP");
+        process.wait_for_line("reload");
+    }
+    process.signal("TERM");
+    assert!(process.child.wait().unwrap().success());
 }

@@ -19,6 +19,15 @@ pub const MAX_RESUMED: usize = 200;
 pub const MAX_LIST_LIMIT: u64 = 100;
 const DEFAULT_LIST_LIMIT: u64 = 50;
 
+/// `conversation.join`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JoinConversation {
+    /// Which.
+    pub conversation: ConversationId,
+    /// Whether the socket then leaves every other.
+    pub exclusive: bool,
+}
+
 /// `conversation.create`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CreateConversation {
@@ -126,6 +135,13 @@ fn participant(field: &str, item: Value) -> Result<(UserId, ParticipantRole), Re
             }
         }
         _ => Err(Rejection::invalid(field, "is no text")),
+    }
+}
+
+impl JoinConversation {
+    pub(super) fn parse(fields: &mut Fields) -> Result<Self, Rejection> {
+        let conversation = fields.required("conversation")?;
+        Ok(Self { conversation, exclusive: fields.flag("exclusive")?.unwrap_or_default() })
     }
 }
 

@@ -39,14 +39,16 @@ macro_rules! commands {
 commands! {
     /// Lets the session last as long as a newer token of the same user.
     SessionAuthenticate = "session.authenticate" ["token"]
+    /// Says whose the session is: answered when it is his, refused when it is another's.
+    SessionIdentify = "session.identify" ["user"]
     /// Joins conversations again and gets what was missed since the last event that the client has.
     SessionResume = "session.resume" ["conversations"]
     /// Answers with the same.
     Echo = "echo" ["payload"]
     /// Answers with the time of the server.
     Ping = "ping" []
-    /// Gets the conversation's events from the answer on.
-    ConversationJoin = "conversation.join" ["conversation"]
+    /// Gets the conversation's events from the answer on, and when it is exclusive those of no other any longer.
+    ConversationJoin = "conversation.join" ["conversation" "exclusive"]
     /// Gets the conversation's events no longer.
     ConversationLeave = "conversation.leave" ["conversation"]
     /// Reads what is known of a conversation.
@@ -85,9 +87,9 @@ commands! {
     ReactionAdd = "reaction.add" ["message" "emoji"]
     /// Removes a reaction.
     ReactionRemove = "reaction.remove" ["message" "emoji"]
-    /// The client has messages up to a place.
+    /// The client has messages up to a place, or all there are.
     ReceiptDelivered = "receipt.delivered" ["conversation" "seq" "messages"]
-    /// The user has seen messages up to a place.
+    /// The user has seen messages up to a place, or all there are.
     ReceiptRead = "receipt.read" ["conversation" "seq" "messages"]
     /// Tells the others that the user writes.
     TypingStart = "typing.start" ["conversation"]
@@ -143,6 +145,18 @@ impl CommandName {
     /// The command with this canonical name.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|name| name.as_str() == word)
+    }
+
+    /// Whether it is about the socket that asks: a request cannot ask for it.
+    pub fn is_for_sockets(self) -> bool {
+        matches!(
+            self,
+            CommandName::SessionAuthenticate
+                | CommandName::SessionIdentify
+                | CommandName::SessionResume
+                | CommandName::ConversationJoin
+                | CommandName::ConversationLeave
+        )
     }
 
     /// Whether only a backend with a service key may ask for it: it cannot come from a socket.

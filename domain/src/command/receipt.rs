@@ -28,7 +28,8 @@ impl Receipt {
             (Some(seq), None) if conversation.is_some() => ReceiptTarget::Seq(Seq(seq)),
             (None, Some(ids)) => ReceiptTarget::Messages(message_ids(ids)?),
             (Some(_), None) => return Err(Rejection::invalid("conversation", "is missing")),
-            (None, None) => return Err(Rejection::invalid("messages", "or seq is missing")),
+            (None, None) if conversation.is_some() => ReceiptTarget::Newest,
+            (None, None) => return Err(Rejection::invalid("messages", "or conversation is missing")),
             (Some(_), Some(_)) => return Err(Rejection::invalid("messages", "and seq exclude each other")),
         };
         Ok(Self { kind, conversation, target })

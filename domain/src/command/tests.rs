@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::receipt::ReceiptTarget;
 use crate::rejection::Code;
 use crate::version::Seq;
 
@@ -47,7 +48,13 @@ fn what_does_not_fit_is_named() {
             json!({"conversation": "c", "before": -1}),
             "before is no whole number from 0",
         ),
-        (CommandName::ReceiptRead, json!({"conversation": "c"}), "messages or seq is missing"),
+        (CommandName::ReceiptRead, json!({"seq": null}), "messages or conversation is missing"),
+        (
+            CommandName::ConversationJoin,
+            json!({"conversation": "c", "exclusive": 1}),
+            "exclusive is neither true nor false",
+        ),
+        (CommandName::SessionIdentify, json!({"user": null}), "user is missing"),
         (CommandName::ReceiptRead, json!({"seq": 4}), "conversation is missing"),
         (CommandName::ReceiptRead, json!({"messages": ["nope"]}), "messages is no message id"),
     ];
@@ -55,6 +62,28 @@ fn what_does_not_fit_is_named() {
         let rejection = parse(name, fields.clone()).expect_err(text);
         assert_eq!((rejection.code, rejection.message.as_ref()), (Code::InvalidPayload, text), "{fields}");
     }
+}
+
+#[test]
+fn a_join_is_exclusive_only_when_it_says_so() {
+    let exclusive = |fields: Value| match parse(CommandName::ConversationJoin, fields) {
+        Ok(Command::Join(join)) => join.exclusive,
+        other => panic!("{other:?}"),
+    };
+    assert!(exclusive(json!({"conversation": "c", "exclusive": true})));
+    assert!(!exclusive(json!({"conversation": "c", "exclusive": false})));
+    assert!(!exclusive(json!({"conversation": "c"})));
+}
+
+#[test]
+fn a_receipt_with_a_conversation_alone_is_for_all_there_is() {
+    let target = |fields: Value| match parse(CommandName::ReceiptRead, fields) {
+        Ok(Command::Receipt(receipt)) => receipt.target,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(target(json!({"conversation": "c"})), ReceiptTarget::Newest);
+    assert_eq!(target(json!({"conversation": "c", "seq": null, "messages": null})), ReceiptTarget::Newest);
+    assert_eq!(target(json!({"conversation": "c", "seq": 0})), ReceiptTarget::Seq(Seq(0)));
 }
 
 #[test]

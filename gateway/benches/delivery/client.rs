@@ -24,14 +24,6 @@ pub struct Reader {
     buffer: Vec<u8>,
 }
 
-/// Milliseconds.
-pub struct Latencies {
-    /// Half of all are shorter.
-    pub p50: f64,
-    /// All but one in a hundred are.
-    pub p99: f64,
-}
-
 impl Client {
     /// Connects a user, and waits until the gateway says that he is.
     pub async fn connect(address: SocketAddr, user: &str) -> Self {

@@ -11,7 +11,9 @@
     reason = "a benchmark that cannot go on ends"
 )]
 
+mod arguments;
 mod client;
+mod crowd;
 #[path = "../../../store/tests/it/database.rs"]
 mod database;
 mod gateway;
@@ -19,7 +21,7 @@ mod idle;
 mod rooms;
 mod unlimited;
 
-use client::Latencies;
+use crowd::Latencies;
 use database::TestDatabase;
 use gateway::Gateway;
 
@@ -57,7 +59,7 @@ async fn measure(plan: Plan) {
     for _ in 0..plan.rounds {
         for (way, fast_lane) in [true, false].into_iter().enumerate() {
             let gateway = start(&database, &redis, fast_lane).await;
-            let mut run = rooms::run(&gateway, plan).await;
+            let run = rooms::run(&gateway, plan).await;
             let (cost, rate) = (run.cost(), run.deliveries_per_second());
             let Latencies { p50, p99 } = run.latencies();
             println!("{:<4}  {cost:>11.2}  {rate:>12.0}  {p50:>6.2}  {p99:>6.2}", name(fast_lane));
@@ -85,9 +87,7 @@ impl Plan {
     fn from_arguments() -> Self {
         let mut plan =
             Self { sockets: 1_000, room: 20, rate: 1_500, seconds: 10, rounds: 3, idle: 4_000, waves: 4 };
-        for (name, value) in std::env::args().filter_map(|argument| {
-            argument.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
-        }) {
+        for (name, value) in arguments::named() {
             let number: usize = value.parse().unwrap();
             match name.as_str() {
                 "sockets" => plan.sockets = number,

@@ -11,14 +11,17 @@
     reason = "a benchmark that cannot go on ends"
 )]
 
+#[path = "../delivery/arguments.rs"]
+mod arguments;
 mod attack;
 #[path = "../delivery/client.rs"]
 mod client;
+#[path = "../delivery/crowd.rs"]
+mod crowd;
 #[path = "../../../store/tests/it/database.rs"]
 mod database;
 #[path = "../delivery/gateway.rs"]
 mod gateway;
-mod quiet;
 
 use std::{
     env,
@@ -28,20 +31,21 @@ use std::{
 };
 
 use attack::Attack;
+use crowd::{Crowd, Habits};
 use database::TestDatabase;
 use gateway::Gateway;
-use quiet::Crowd;
 
 /// How long is measured, before and during each flood.
 const MEASURED: Duration = Duration::from_secs(6);
 /// What a flood has to get going, and what it leaves to calm down.
 const BETWEEN: Duration = Duration::from_secs(2);
+/// Well-behaved clients: some rooms, in which somebody says something now and then.
+const QUIET: Habits = Habits { name: "quiet", clients: 40, room: 10, rate: 100, stride: 7 };
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let argument = |name: &str| {
-        env::args().find_map(|argument| Some(argument.strip_prefix(name)?.strip_prefix('=')?.to_owned()))
-    };
+    let argument =
+        |wanted: &str| arguments::named().find_map(|(name, value)| (name == wanted).then_some(value));
     match (argument("attack"), argument("address")) {
         (Some(attack), Some(address)) => {
             let address: SocketAddr = address.parse().unwrap();
@@ -60,13 +64,13 @@ async fn measure(only: Option<&str>) {
     for attack in Attack::ALL.iter().filter(|attack| only.is_none_or(|only| only == attack.name())) {
         // A new one each time: what one flood left cannot be taken for the next one's.
         let gateway = Gateway::start(&database.url(), &redis, &[]).await;
-        let mut crowd = Crowd::connect(gateway.address).await;
+        let mut crowd = Crowd::connect(gateway.address, QUIET).await;
         crowd.talk(BETWEEN).await;
-        let quiet = crowd.talk(MEASURED).await;
+        let quiet = crowd.talk(MEASURED).await.latencies();
         let flood = Flood::start(*attack, gateway.address);
         crowd.talk(BETWEEN).await;
         let cpu = gateway.cpu();
-        let flooded = crowd.talk(MEASURED).await;
+        let flooded = crowd.talk(MEASURED).await.latencies();
         let cpu = 100.0 * (gateway.cpu() - cpu).as_secs_f64() / MEASURED.as_secs_f64();
         drop(flood);
         println!(

@@ -13,6 +13,8 @@
     reason = "a benchmark that cannot go on ends, and nobody drains its tasks"
 )]
 
+#[path = "../delivery/arguments.rs"]
+mod arguments;
 #[expect(dead_code, reason = "another benchmark reads what the clients are sent")]
 #[path = "../delivery/client.rs"]
 mod client;
@@ -168,9 +170,7 @@ impl Plan {
     fn from_arguments() -> Self {
         let mut plan =
             Self { sessions: 100_000, gateways: 2, room: 20, sample: 10_000, seconds: 40, sockets: 2_000 };
-        for (name, value) in std::env::args().filter_map(|argument| {
-            argument.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
-        }) {
+        for (name, value) in arguments::named() {
             let number: usize = value.parse().unwrap();
             match name.as_str() {
                 "sessions" => plan.sessions = number,

@@ -3,7 +3,7 @@
 use parlance_domain::{id::UserId, rejection::Rejection, time::Timestamp, user::Profile};
 use serde_json::{Map, Number, Value};
 
-use super::{Grants, invalid};
+use super::{Grants, OwnClaims, invalid};
 use crate::{config::AuthSection, membership::Policy};
 
 /// The longest name that is shown; a longer one is cut. In bytes.
@@ -90,14 +90,15 @@ impl ClaimNames {
         claims.first(names).map_or(Ok(Grants::default()), Grants::read)
     }
 
-    /// The user as the token describes him. Without a name he is called by his id.
-    pub(super) fn profile(&self, claims: &Claims) -> Result<Profile, Rejection> {
-        let id = user_id(claims.first(&self.user))?;
-        let unknown = Profile::unknown(id);
+    /// The user as the token describes him. Without a name he is called by his id. What `own` names is looked for there.
+    pub(super) fn profile(&self, claims: &Claims, own: &OwnClaims) -> Result<Profile, Rejection> {
+        let user = own.user.as_ref().unwrap_or(&self.user);
+        let text = |own: &Option<Vec<String>>, usual| claims.first_text(own.as_ref().unwrap_or(usual));
+        let unknown = Profile::unknown(user_id(claims.first(user))?);
         Ok(Profile {
-            name: claims.first_text(&self.name).map_or(unknown.name, |name| cut(&name)),
-            avatar: claims.first_text(&self.avatar).filter(|avatar| avatar.len() <= MAX_AVATAR_BYTES),
-            role: claims.first_text(&self.role).filter(|role| role.len() <= MAX_ROLE_BYTES),
+            name: text(&own.name, &self.name).map_or(unknown.name, |name| cut(&name)),
+            avatar: text(&own.avatar, &self.avatar).filter(|avatar| avatar.len() <= MAX_AVATAR_BYTES),
+            role: text(&own.role, &self.role).filter(|role| role.len() <= MAX_ROLE_BYTES),
             id: unknown.id,
         })
     }

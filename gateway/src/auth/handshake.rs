@@ -7,15 +7,16 @@ use serde_json::Value;
 use crate::{config::AuthSection, socket::wire::Handshake};
 
 /// The token of a Socket.IO handshake: `auth.token`, then `Authorization: Bearer`, then the configured cookie, then
-/// the query's `token`. `auth` is the payload of the CONNECT packet.
+/// the query's `token`. `auth` is the payload of the CONNECT packet, `cookies` are those of the handshake that count.
 pub fn find_token<'a>(
     config: &AuthSection,
     auth: Option<&'a Value>,
     handshake: &'a Handshake,
+    cookies: Option<&'a str>,
 ) -> Option<Cow<'a, str>> {
     let payload = || auth?.get("token")?.as_str().map(without_scheme).map(Cow::Borrowed);
     let header = || handshake.authorization.as_deref().and_then(bearer).map(Cow::Borrowed);
-    let cookie = || cookie(handshake.cookies.as_deref()?, config.token_cookie.as_deref()?).map(Cow::Borrowed);
+    let cookie = || cookie(cookies?, config.token_cookie.as_deref()?).map(Cow::Borrowed);
     let sources: [&dyn Fn() -> Option<Cow<'a, str>>; 4] =
         [&payload, &header, &cookie, &|| query(&handshake.query)];
     sources.into_iter().filter_map(|source| source()).find(|token| !token.is_empty())
@@ -60,7 +61,7 @@ mod tests {
         config::read(&Config::schema(), &sources, AuthSection::read).unwrap()
     }
 
-    fn handshake(authorization: Option<&str>, cookies: Option<&str>, query: &str) -> Handshake {
+    fn handshake(authorization: Option<&str>, query: &str) -> Handshake {
         Handshake {
             path: "/socket.io/".into(),
             query: query.into(),
@@ -68,32 +69,43 @@ mod tests {
             origin: None,
             user_agent: None,
             authorization: authorization.map(Into::into),
-            cookies: cookies.map(Into::into),
+            cookies: None,
             address: None,
         }
     }
 
-    fn found(auth: &Value, handshake: &Handshake) -> Option<String> {
-        find_token(&section(), Some(auth), handshake).map(Cow::into_owned)
+    fn found(auth: &Value, handshake: &Handshake, cookies: Option<&str>) -> Option<String> {
+        find_token(&section(), Some(auth), handshake, cookies).map(Cow::into_owned)
     }
 
     #[test]
     fn the_first_place_with_a_token_counts() {
-        let everywhere = handshake(Some("Bearer header"), Some("a=b; jwt=cookie"), "EIO=4&token=query");
-        assert_eq!(found(&json!({"token": "payload"}), &everywhere).as_deref(), Some("payload"));
-        assert_eq!(found(&json!({"token": ""}), &everywhere).as_deref(), Some("header"));
-        let less = handshake(Some("Basic eA=="), Some("a=b; jwt=\"cookie\""), "token=query");
-        assert_eq!(found(&json!({"token": null}), &less).as_deref(), Some("cookie"));
-        let least = handshake(None, Some("xjwt=1; jwt="), "EIO=4&token=a%2Eb");
-        assert_eq!(found(&json!(7), &least).as_deref(), Some("a.b"));
-        assert_eq!(found(&json!({}), &handshake(None, None, "EIO=4")), None);
-        assert_eq!(find_token(&section(), None, &handshake(None, None, "token=")), None);
+        let (everywhere, cookies) =
+            (handshake(Some("Bearer header"), "EIO=4&token=query"), Some("a=b; jwt=cookie"));
+        assert_eq!(found(&json!({"token": "payload"}), &everywhere, cookies).as_deref(), Some("payload"));
+        assert_eq!(found(&json!({"token": ""}), &everywhere, cookies).as_deref(), Some("header"));
+        let less = handshake(Some("Basic eA=="), "token=query");
+        assert_eq!(
+            found(&json!({"token": null}), &less, Some("a=b; jwt=\"cookie\"")).as_deref(),
+            Some("cookie")
+        );
+        let least = handshake(None, "EIO=4&token=a%2Eb");
+        assert_eq!(found(&json!(7), &least, Some("xjwt=1; jwt=")).as_deref(), Some("a.b"));
+        assert_eq!(found(&json!({}), &handshake(None, "EIO=4"), None), None);
+        assert_eq!(find_token(&section(), None, &handshake(None, "token="), None), None);
+    }
+
+    #[test]
+    fn a_cookie_that_does_not_count_is_passed_over() {
+        let cookies = Some("jwt=cookie".into());
+        let handshake = Handshake { cookies, ..handshake(None, "token=query") };
+        assert_eq!(found(&json!({}), &handshake, None).as_deref(), Some("query"));
     }
 
     #[test]
     fn a_scheme_before_the_token_of_the_payload_is_passed_over() {
-        let nothing = handshake(None, None, "");
-        assert_eq!(found(&json!({"token": "Bearer a.b.c"}), &nothing).as_deref(), Some("a.b.c"));
-        assert_eq!(found(&json!({"token": " a.b.c "}), &nothing).as_deref(), Some("a.b.c"));
+        let nothing = handshake(None, "");
+        assert_eq!(found(&json!({"token": "Bearer a.b.c"}), &nothing, None).as_deref(), Some("a.b.c"));
+        assert_eq!(found(&json!({"token": " a.b.c "}), &nothing, None).as_deref(), Some("a.b.c"));
     }
 }

@@ -12,15 +12,18 @@ mod pem;
 
 use std::fmt;
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::decode_header;
 use parlance_chassis::secret::Secret;
-use parlance_domain::rejection::Rejection;
+use parlance_domain::rejection::{Code, Rejection};
 use serde_json::{Map, Value};
 
 use super::invalid;
 use crate::config::AuthSection;
 use jwks::{Fetching, Jwks};
-use key::{Demands, Key};
+use key::Key;
+
+pub(super) use key::Demands;
 
 pub use algorithm::{Algorithm, Family};
 pub use pem::{BadKey, PublicKey};
@@ -48,11 +51,28 @@ impl Keys {
         (Self { algorithms: config.algorithms.clone(), own, published }, fetching)
     }
 
+    /// Keys of one application. Each is used with the configured algorithms of its sort, and with all of its sort when
+    /// none is configured.
+    pub(super) fn own(secrets: &[Secret], public: &[PublicKey], demands: &Demands) -> Self {
+        let demands = demands.with_all_of(&[
+            (Family::Secret, !secrets.is_empty()),
+            (Family::Rsa, public.iter().any(|key| key.family() == Family::Rsa)),
+            (Family::P256, public.iter().any(|key| key.family() == Family::P256)),
+            (Family::Ed25519, public.iter().any(|key| key.family() == Family::Ed25519)),
+        ]);
+        let secrets = secrets.iter().map(|secret| Key::secret(secret.expose().as_bytes(), &demands));
+        let own = secrets.chain(public.iter().map(|key| Key::public(key, &demands))).collect();
+        Self { algorithms: demands.all().to_vec(), own, published: None }
+    }
+
     /// The claims of a token that one of the keys has signed.
     ///
     /// # Errors
-    /// `token_invalid`; `unavailable` when the key may be one that is not known yet.
+    /// `token_malformed`; `token_invalid`; `unavailable` when the key may be one that is not known yet.
     pub(super) async fn verify(&self, token: &str) -> Result<Map<String, Value>, Rejection> {
+        if !has_form(token) {
+            return Err(Code::TokenMalformed.into());
+        }
         let header = decode_header(token).map_err(|error| key::refusal(error.kind()))?;
         if header.crit.is_some() {
             // An extension that must be understood is not (RFC 7515, 4.1.11).
@@ -73,6 +93,18 @@ impl Keys {
         }
         Err(invalid("the token's signature is not valid"))
     }
+}
+
+/// Whether it is three parts, the first of which is an object with an algorithm (RFC 7515, 7.1).
+fn has_form(token: &str) -> bool {
+    let mut parts = token.split('.');
+    let (Some(header), Some(_), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    let header = URL_SAFE_NO_PAD.decode(header).ok();
+    let header = header.and_then(|header| serde_json::from_slice::<Map<String, Value>>(&header).ok());
+    header.is_some_and(|header| header.get("alg").is_some_and(Value::is_string))
 }
 
 /// Shows no key.

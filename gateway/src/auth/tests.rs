@@ -6,7 +6,10 @@ mod hostile;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::FutureExt;
 use jsonwebtoken::{Algorithm as Jose, EncodingKey, Header, encode};
-use parlance_chassis::config::{self, Environment, Sources};
+use parlance_chassis::{
+    config::{self, Environment, Sources},
+    secret::Secret,
+};
 use parlance_domain::id::{ConversationId, UserId};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -40,7 +43,8 @@ fn verify_under(policy: Policy, config: &AuthSection, token: &str) -> Result<Ide
     let clock = Clock::fixed(NOW * 1_000);
     let (auth, _) = Auth::new(config, policy);
     // Nothing is waited for, as no keys are published elsewhere.
-    let verified = auth.verify(token, &clock).now_or_never().expect("it does not wait");
+    let verified =
+        auth.verify(token, &OwnTokens::default(), &clock).now_or_never().expect("it does not wait");
     verified.map_err(|rejection| rejection.code)
 }
 
@@ -72,8 +76,12 @@ fn a_forged_token_is_refused() {
     let parts: Vec<&str> = good.split('.').collect();
     let swapped = format!("{}.{other}.{}", parts[0], parts[2]);
     assert_eq!(verify_with(&[], &swapped), Err(Code::TokenInvalid));
-    for broken in ["", ".", "..", "a.b.c", &good[..good.len() - 1], &format!("{}.{}.", parts[0], parts[1])] {
+    for broken in [&good[..good.len() - 1], &format!("{}.{}.", parts[0], parts[1])] {
         assert_eq!(verify_with(&[], broken), Err(Code::TokenInvalid), "{broken}");
+    }
+    for none in ["", ".", "..", "a.b.c", &format!("{good}."), &format!(".{good}"), &format!("{}.", parts[0])]
+    {
+        assert_eq!(verify_with(&[], none), Err(Code::TokenMalformed), "{none}");
     }
 }
 
@@ -151,6 +159,31 @@ fn claims_may_be_nested_or_have_dots_in_their_names() {
     assert_eq!(verified(shallow), Ok(json!({"id": "x", "name": "x"})));
     let object = json!({"user": {"profile": {"id": {"a": 1}}}, "sub": "x", "exp": NOW + 60});
     assert_eq!(verified(object), Err(Code::TokenInvalid));
+}
+
+#[test]
+fn a_key_of_an_applications_own_counts_alone_and_with_the_algorithms_of_its_sort() {
+    let clock = Clock::fixed(NOW * 1_000);
+    let verified = |environment: &[(&str, &str)], token: &str| {
+        let keys = OwnKeys::new(vec![Secret::new("a secret of another application")], Vec::new());
+        let own = OwnTokens { keys: Some(keys), ..OwnTokens::default() };
+        let (auth, _) = Auth::new(&section(environment), Policy::Members);
+        let verified = auth.verify(token, &own, &clock).now_or_never().expect("it does not wait");
+        verified.map(|identity| identity.user.id.to_string()).map_err(|rejection| rejection.code)
+    };
+    let claims = json!({"sub": "ann", "exp": NOW + 60, "iss": "elsewhere"});
+    let by = |algorithm, secret| signed(&Header::new(algorithm), &claims, secret);
+    let own = by(Jose::HS256, "a secret of another application");
+    assert_eq!(verified(&[], &own).as_deref(), Ok("ann"));
+    assert_eq!(verified(&[], &by(Jose::HS256, SECRET)), Err(Code::TokenInvalid));
+    assert_eq!(verify_with(&[], &own), Err(Code::TokenInvalid));
+    // Of the sort that is configured, only what is configured.
+    let other = by(Jose::HS512, "a secret of another application");
+    assert_eq!(verified(&[], &other), Err(Code::TokenInvalid));
+    assert_eq!(verified(&[("PARLANCE__AUTH__ALGORITHMS", "HS512")], &other).as_deref(), Ok("ann"));
+    // What is demanded of all tokens is demanded of these.
+    assert_eq!(verified(&[("PARLANCE__AUTH__ISSUER", "here")], &own), Err(Code::TokenInvalid));
+    assert_eq!(verified(&[("PARLANCE__AUTH__ISSUER", "here,elsewhere")], &own).as_deref(), Ok("ann"));
 }
 
 #[test]

@@ -13,7 +13,7 @@ pub(super) fn check(sources: &Sources) -> Result<ExitCode, Failure> {
     for warning in config.warnings() {
         print_error(&format!("warning: {warning}"));
     }
-    let names: Vec<&str> = dialects.iter().map(|dialect| dialect.name()).collect();
+    let names: Vec<String> = dialects.iter().map(|dialect| dialect.name().to_owned()).collect();
     print(&format!("the configuration is valid; dialects: {}\n", names.join(", ")));
     Ok(ExitCode::SUCCESS)
 }

@@ -14,7 +14,7 @@ use parlance_domain::{
 
 use super::{Failure, print, section};
 use crate::{
-    auth::{self, Auth, NewToken},
+    auth::{self, Auth, NewToken, OwnTokens},
     config::AuthSection,
     membership::Policy,
 };
@@ -49,7 +49,7 @@ pub(super) fn mint(options: &Options, sources: &Sources) -> Result<ExitCode, Fai
     let minted = auth::mint(&config, &token, &clock).map_err(Failure::usage)?;
     // Better told here than by the gateway.
     let (auth, _) = Auth::new(&config, Policy::Members);
-    auth.verify(&minted, &clock)
+    auth.verify(&minted, &OwnTokens::default(), &clock)
         .now_or_never()
         .unwrap_or_else(|| Err(Rejection::from(Code::Unavailable)))
         .map_err(Failure::usage)?;

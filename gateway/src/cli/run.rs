@@ -23,7 +23,7 @@ pub(super) fn run(sources: &Sources) -> Result<ExitCode, Failure> {
 }
 
 async fn serve(config: Config) -> Result<ExitCode, Failure> {
-    let lifecycle = Lifecycle::new()
+    let lifecycle = Lifecycle::reloading()
         .map_err(|error| Failure::other(format!("failed to install signal handlers: {error}")))?;
     let handle = lifecycle.handle();
     let drain_deadline = config.shutdown.drain_deadline;

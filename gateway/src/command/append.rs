@@ -73,7 +73,7 @@ pub(super) fn once(
     })
 }
 
-/// Appends for a user who must be allowed to write. Answers [`Appended::Now`], [`Appended::Before`] or, for what was
+/// Appends for a user who must be allowed to write; he was found to be so a moment ago if there is an acl already. Answers [`Appended::Now`], [`Appended::Before`] or, for what was
 /// decided on a state, [`Appended::Stale`], and what [`acknowledge`] needs.
 ///
 /// # Errors
@@ -85,10 +85,13 @@ pub(super) async fn authorized(
 ) -> Result<(Appended, Option<Written>), Rejection> {
     let mut append = append.clone();
     for _ in 0..ATTEMPTS {
-        append.acl = app.membership.authorize(actor.asker()?, &append.conversation).await?;
+        if append.acl.is_none() {
+            append.acl = app.membership.authorize(actor.asker()?, &append.conversation).await?;
+        }
         match attempt(app, &append).await? {
             (Appended::Reauthorize(_), _) => {
                 app.membership.forget(&append.conversation);
+                append.acl = None;
                 // A Redis that has gone back changes the acl too: what a change was decided on may be of before.
                 if append.object.as_ref().is_some_and(|object| object.expected.is_some()) {
                     return Ok((Appended::Stale, None));

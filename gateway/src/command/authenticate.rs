@@ -10,7 +10,7 @@ use crate::{app::App, auth::Identity, dialect::view::reply};
 pub(super) async fn apply(app: &App, actor: &Actor, token: &str) -> Result<Value, Rejection> {
     let socket = actor.socket.as_ref();
     let socket = socket.ok_or_else(|| Rejection::with(Code::Forbidden, "only a socket has a session"))?;
-    let identity = app.identify(token).await?;
+    let identity = app.identify(token, socket.dialect.tokens()).await?;
     if identity.user.id != socket.user {
         return Err(Rejection::with(Code::Forbidden, "the token is another user's"));
     }

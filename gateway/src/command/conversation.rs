@@ -24,7 +24,7 @@ use parlance_domain::{
 use parlance_store::outbox::{FlushError, OutboxRow};
 
 use super::{Actor, append, failed};
-use crate::app::App;
+use crate::{app::App, dialect::EventName};
 
 /// Events that got their place, for those whom they concern.
 type Happened = Arc<Mutex<Vec<ConversationEvent>>>;
@@ -34,6 +34,11 @@ type Happened = Arc<Mutex<Vec<ConversationEvent>>>;
 /// # Errors
 /// `unavailable` when Postgres does not answer: it is not known whether anything waits.
 pub(super) async fn flush(app: &App, conversation: &ConversationId) -> Result<(), Rejection> {
+    // Before the event leaves the outbox: who finds it there after a crash notes the same.
+    if app.dialects.speak_of(EventName::ConversationActivity) {
+        let noted = app.store.note_activity(conversation).await;
+        noted.map_err(|error| failed("note what happened in a conversation", &error))?;
+    }
     let happened = Happened::default();
     let (appending, placed) = (app.clone(), happened.clone());
     let append = move |row| append_waiting(appending.clone(), placed.clone(), row);

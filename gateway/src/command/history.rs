@@ -11,7 +11,7 @@ mod numbered;
 pub(super) mod tests;
 
 use parlance_domain::{
-    command::{History, Order, Page},
+    command::{CommandName, History, Order, Page},
     id::{ConversationId, MessageId},
     message::Message,
     rejection::{Code, Rejection},
@@ -20,7 +20,7 @@ use parlance_domain::{
 use parlance_store::message::page::{Span, Stretch};
 use serde_json::Value;
 
-use super::{Actor, Answer, failed, place, query, react, status};
+use super::{Actor, Answer, failed, place, query, react, status, unread};
 use crate::{app::App, dialect::view::reply};
 pub(super) use cut::PAGE_BYTES;
 use logged::Logged;
@@ -88,11 +88,27 @@ async fn read(app: &App, actor: &Actor, history: &History) -> Result<Value, Reje
         (Page::Numbered(number), Some(total)) => Some((number, history.limit, total)),
         _ => None,
     };
+    let unread = unread(app, actor, history, &logged).await?;
     let mut messages = views(app, &history.conversation, &logged, &found.messages).await?;
     if history.order == Order::NewestFirst {
         messages.reverse();
     }
-    Ok(reply::history(reply::HistoryReply { messages, has_more: found.more, next, numbered }))
+    Ok(reply::history(reply::HistoryReply { messages, has_more: found.more, next, numbered, unread }))
+}
+
+/// How many messages the user has not read, when that is told to him.
+async fn unread(
+    app: &App,
+    actor: &Actor,
+    history: &History,
+    logged: &Logged,
+) -> Result<Option<u64>, Rejection> {
+    match &actor.profile {
+        Some(user) if actor.asks_for(CommandName::MessageHistory, "unreadCount") => {
+            unread::of(app, &history.conversation, &user.id, logged).await.map(Some)
+        }
+        _ => Ok(None),
+    }
 }
 
 /// The page right before or right after a place.

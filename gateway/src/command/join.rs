@@ -1,12 +1,15 @@
-//! `conversation.join`: from the answer on, the socket gets every event of the conversation.
+//! `conversation.join`: from the answer on, the socket gets every event of the conversation. One that is exclusive then
+//! takes the socket out of every other.
 
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use parlance_domain::{
+    command::JoinConversation,
     id::ConversationId,
     rejection::{Code, Rejection},
 };
+use tokio::sync::oneshot;
 
 use super::{Actor, Answer};
 use crate::{
@@ -20,7 +23,8 @@ use crate::{
 /// How often a join is authorised anew, because the membership changed while it waited, before it is given up.
 const ATTEMPTS: u32 = 4;
 
-pub(super) async fn apply(app: &App, actor: &Actor, conversation: ConversationId, answer: Answer) {
+pub(super) async fn apply(app: &App, actor: &Actor, asked: JoinConversation, answer: Answer) {
+    let JoinConversation { conversation, exclusive } = asked;
     let socket = match own_socket(actor) {
         Ok(socket) => socket,
         Err(rejection) => return answer(Err(rejection)),
@@ -29,15 +33,50 @@ pub(super) async fn apply(app: &App, actor: &Actor, conversation: ConversationId
         return answer(Err(rejection));
     }
     let (joined, user) = (conversation.clone(), socket.user.clone());
+    let (finish, finished) = oneshot::channel();
     let done: Done = Box::new(move |outcome| {
+        let is_in = outcome.is_ok();
         answer(outcome.map(|now| {
             // A dialect that does not tell who is there is not asked what it would say.
             let list = now.members.unwrap_or_default();
             let (members, count) = list.including(&user);
             reply::joined(&joined, now.heads, &members, count)
         }));
+        // Only a join that is exclusive is waited for.
+        let _ = finish.send(is_in);
     });
-    join(app, socket, conversation, None, done).await;
+    join(app, socket.clone(), conversation.clone(), None, done).await;
+    // What the socket asks for next has to wait: it may be to join again what is left here.
+    if exclusive && finished.await == Ok(true) {
+        leave_others(app, &socket, &conversation).await;
+    }
+}
+
+/// Takes the socket out of every conversation but one. When it returns, nothing more of them is handed to it.
+async fn leave_others(app: &App, socket: &Arc<Session>, kept: &ConversationId) {
+    let others = socket.joined_beyond(|conversation| conversation == kept);
+    for conversation in &others {
+        app.typing.left(socket.key, &socket.user, conversation);
+    }
+    app.fanout.leave_all(socket, others).await;
+}
+
+/// The socket joins the conversation that its handshake implies; returns when it is in it.
+///
+/// # Errors
+/// Those of `conversation.join`.
+pub(crate) async fn implied(
+    app: &App,
+    socket: &Arc<Session>,
+    conversation: ConversationId,
+) -> Result<(), Rejection> {
+    let (finish, finished) = oneshot::channel();
+    let done: Done = Box::new(move |outcome| {
+        // The socket may have gone.
+        let _ = finish.send(outcome.map(drop));
+    });
+    join(app, Arc::clone(socket), conversation, None, done).await;
+    finished.await.unwrap_or_else(|_| Err(Code::Unavailable.into()))
 }
 
 /// The socket that the command came from, which alone can be in a conversation.

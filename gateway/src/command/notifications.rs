@@ -3,6 +3,7 @@
 use parlance_domain::{
     command::{ListNotifications, ReadNotifications},
     id::{NotificationId, UserId},
+    notification::NotifyPolicy,
     rejection::Rejection,
     time::Timestamp,
 };
@@ -26,8 +27,13 @@ pub(super) fn list(app: &App, actor: &Actor, list: &ListNotifications, answer: A
     };
     let app_of_query = app.clone();
     let granted = app.membership.granted(&actor.grants);
-    let page = NotificationPage { after, limit: list.limit, unread: list.unread, granted };
+    let page = NotificationPage { after, limit: list.limit, unread: list.unread, present: shows_present(app, actor), granted };
     query::beside(app, actor, async move { read_page(&app_of_query, &user, page).await }, answer);
+}
+
+/// Whether what came while the user was there is a notification for who asks: where his dialect notifies of it.
+fn shows_present(app: &App, actor: &Actor) -> bool {
+    actor.behaviour(app).notify == NotifyPolicy::Always
 }
 
 fn place(
@@ -45,13 +51,14 @@ async fn read_page(app: &App, user: &UserId, mut page: NotificationPage) -> Resu
     page.limit += 1;
     let found = app.store.notifications(user, &page).await;
     let mut found = found.map_err(|error| failed("read notifications", &error))?;
-    let unread = app.store.unread_notifications(user, page.granted.as_deref()).await;
+    let unread = app.store.unread_notifications(user, page.granted.as_deref(), page.present).await;
     let unread = unread.map_err(|error| failed("count notifications", &error))?;
     let next = page::cut(&mut found, limit, |last| -> Place { (last.created_at_ms, last.id) });
     Ok(reply::notifications(&found, unread, next.as_deref()))
 }
 
 pub(super) async fn read(app: &App, actor: &Actor, read: ReadNotifications) -> Result<Value, Rejection> {
-    let marked = app.store.read_notifications(actor.user_id()?, read.notifications.as_deref()).await;
+    let (user, ids) = (actor.user_id()?, read.notifications.as_deref());
+    let marked = app.store.read_notifications(user, ids, shows_present(app, actor)).await;
     Ok(reply::marked(marked.map_err(|error| failed("mark notifications", &error))?))
 }

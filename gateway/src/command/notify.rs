@@ -23,6 +23,7 @@ pub(super) async fn apply(app: &App, actor: &Actor, notify: Notify) -> Result<Va
         conversation: None,
         message_id: None,
         message: None,
+        absent: None,
         created_at_ms: 0,
         read_at_ms: None,
     };

@@ -23,10 +23,6 @@ pub(super) async fn set(app: &App, actor: &Actor, status: Status) -> Result<Valu
     if !actor.service {
         app.limits.status(user)?;
     }
-    // He may have connected a moment ago; this socket is heard even before that was noted.
-    if let Some(socket) = &actor.socket {
-        app.presence.connected(socket);
-    }
     app.presence.settled(user).await?;
     let set = app.presence.presences().set_status(user, status).await;
     let set = set.map_err(|error| failed("choose a status", &error))?;

@@ -87,8 +87,8 @@ async fn find(app: &App, id: MessageId) -> Result<Place, Rejection> {
         Some(object) if object.deleted => Err(unknown()),
         Some(object) => Ok(object.place),
         None => {
-            let Message { conversation, seq, .. } = stored(app, id).await?;
-            Ok(Place { id, conversation, seq })
+            let Message { conversation, seq, body, .. } = stored(app, id).await?;
+            Ok(Place { id, conversation, seq, sender: body.sender.id })
         }
     }
 }

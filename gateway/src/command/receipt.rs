@@ -1,10 +1,13 @@
 //! `receipt.delivered` and `receipt.read`: moves one of the user's cursors. The answer comes when the cursor is in
 //! the stream that the worker persists, which is after the interval over which cursors are gathered.
 
+use std::collections::HashMap;
+
 use parlance_domain::{
-    command::Receipt,
+    command::{CommandName, Receipt},
     id::{ConversationId, MessageId},
-    receipt::ReceiptTarget,
+    message::Place,
+    receipt::{Covered, ReceiptKind, ReceiptTarget},
     rejection::{Code, Rejection},
     version::Seq,
 };
@@ -21,8 +24,10 @@ pub(super) async fn apply(app: &App, actor: &Actor, receipt: Receipt, answer: An
 
 async fn step(app: &App, actor: &Actor, receipt: &Receipt) -> Result<Step, Rejection> {
     let user = actor.user_id()?.clone();
-    let Target { conversation, seq, message } = target(app, actor, receipt).await?;
-    Ok(Step { conversation, user, kind: receipt.kind, seq, message, origin: actor.origin() })
+    let Target { conversation, seq, message, named } = target(app, actor, receipt).await?;
+    let kind = receipt.kind;
+    let counts = kind == ReceiptKind::Read && actor.asks_for(CommandName::ReceiptRead, "marked");
+    Ok(Step { conversation, user, kind, seq, message, named, counts, origin: actor.origin() })
 }
 
 /// Which conversation, and how far.
@@ -31,15 +36,26 @@ struct Target {
     seq: Seq,
     /// The message at that place, when messages were named.
     message: Option<MessageId>,
+    /// The messages that were named.
+    named: Option<Vec<Covered>>,
+}
+
+impl Target {
+    fn up_to(conversation: ConversationId, seq: Seq) -> Self {
+        Self { conversation, seq, message: None, named: None }
+    }
 }
 
 async fn target(app: &App, actor: &Actor, receipt: &Receipt) -> Result<Target, Rejection> {
-    let target = match (&receipt.target, &receipt.conversation) {
-        (ReceiptTarget::Seq(seq), Some(conversation)) => {
-            Target { conversation: conversation.clone(), seq: *seq, message: None }
-        }
-        (ReceiptTarget::Seq(_), None) => return Err(Rejection::invalid("conversation", "is missing")),
-        (ReceiptTarget::Messages(ids), named) => newest(app, ids, named.as_ref()).await?,
+    let conversation = || {
+        let missing = || Rejection::invalid("conversation", "is missing");
+        receipt.conversation.clone().ok_or_else(missing)
+    };
+    let target = match &receipt.target {
+        ReceiptTarget::Seq(seq) => Target::up_to(conversation()?, *seq),
+        ReceiptTarget::Messages(ids) => newest(app, ids, receipt.conversation.as_ref()).await?,
+        // The place is known below.
+        ReceiptTarget::Newest => Target::up_to(conversation()?, Seq(0)),
     };
     app.membership.authorize(actor.asker()?, &target.conversation).await?;
     let head =
@@ -52,6 +68,9 @@ async fn target(app: &App, actor: &Actor, receipt: &Receipt) -> Result<Target, R
             stored.unwrap_or_default().seq
         }
     };
+    if receipt.target == ReceiptTarget::Newest {
+        return Ok(Target { seq: head, ..target });
+    }
     if target.seq > head {
         return Err(Rejection::invalid("seq", "is beyond the newest message"));
     }
@@ -72,5 +91,9 @@ async fn newest(app: &App, ids: &[MessageId], named: Option<&ConversationId>) ->
     if named.is_some_and(|named| *named != newest.conversation) {
         return Err(unknown());
     }
-    Ok(Target { conversation: newest.conversation.clone(), seq: newest.seq, message: Some(newest.id) })
+    let (conversation, seq, message) = (newest.conversation.clone(), newest.seq, Some(newest.id));
+    let covered = |place: Place| Covered { id: place.id, seq: place.seq, sender: place.sender };
+    let named: HashMap<MessageId, Covered> =
+        places.into_iter().map(|place| (place.id, covered(place))).collect();
+    Ok(Target { conversation, seq, message, named: Some(named.into_values().collect()) })
 }

@@ -4,42 +4,48 @@
 //! They come from commands, which are answered when they are written, and from deliveries to sockets whose clients do not
 //! say themselves what they got. Nobody waits for the latter, so what of them cannot be gathered or written is left to
 //! the next delivery: a cursor says "everything up to here", and every later message of the conversation that reaches the
-//! user moves it past what was left out.
+//! user moves it past what was left out. How they are written is in [`writer`].
+
+mod mark;
+mod passed;
+mod round;
+pub mod writer;
 
 use std::{
     collections::HashMap,
-    convert::Infallible,
     mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
-use futures_util::{StreamExt, stream};
-use parlance_broker::receipts::{ReceiptLog, Receipted};
-use parlance_chassis::{clock::Clock, lifecycle::CancellationToken};
 use parlance_domain::{
-    entry::Header,
-    event::EventKind,
     id::{ConversationId, MessageId, SessionId, UserId},
-    receipt::{Cursor, ReceiptKind},
-    rejection::{Code, Rejection},
-    time::Timestamp,
+    receipt::{Covered, Cursor, ReceiptKind},
+    rejection::Code,
     version::Seq,
 };
 
-use super::{Answer, failed};
-use crate::dialect::view::reply;
+use super::Answer;
+use mark::Mark;
+use passed::Known;
 
 /// How many commands may wait for the end of the interval; beyond it receipts are refused.
 const MAX_WAITING: usize = 50_000;
 /// How many may wait for deliveries still to be gathered: they never fill the room that commands have.
 const MAX_WAITING_FOR_DELIVERIES: usize = MAX_WAITING / 2;
-/// How many conversations are written at the same time.
-const IN_FLIGHT: usize = 64;
 
 /// A handle on the gathered receipts; cheap to clone.
 #[derive(Clone, Default)]
-pub struct Receipts(Arc<Mutex<Gathered>>);
+pub struct Receipts(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    gathered: Mutex<Gathered>,
+    /// Whether it is told which messages cursors get past, so that those are worth keeping that are known.
+    tells_messages: AtomicBool,
+}
 
 #[derive(Default)]
 struct Gathered {
@@ -50,9 +56,19 @@ struct Gathered {
 
 #[derive(Default)]
 struct Moved {
-    cursors: HashMap<UserId, Moving>,
-    answers: Vec<Answer>,
+    cursors: Cursors,
+    waiting: Vec<Waiting>,
+    known: Known,
 }
+
+/// A command that is answered when its cursor is written.
+struct Waiting {
+    answer: Answer,
+    /// What the answer says of how many messages were marked.
+    mark: Option<Mark>,
+}
+
+type Cursors = HashMap<UserId, Moving>;
 
 struct Moving {
     cursor: Cursor,
@@ -74,6 +90,10 @@ pub(super) struct Step {
     pub(super) seq: Seq,
     /// The message at that place, when it is known.
     pub(super) message: Option<MessageId>,
+    /// The messages that were named, when they were.
+    pub(super) named: Option<Vec<Covered>>,
+    /// Whether the answer says how many messages were marked.
+    pub(super) counts: bool,
     /// The connection that moves it.
     pub(super) origin: Option<SessionId>,
 }
@@ -85,6 +105,8 @@ pub(crate) struct Delivery {
     /// The place of the message.
     pub(crate) seq: Seq,
     pub(crate) message: Option<MessageId>,
+    /// Who sent it, if that is known.
+    pub(crate) sender: Option<UserId>,
     /// The socket.
     pub(crate) origin: Option<SessionId>,
 }
@@ -98,18 +120,28 @@ impl Receipts {
             return answer(Err(Code::Overloaded.into()));
         }
         gathered.waiting += 1;
-        let Step { conversation, user, kind, seq, message, origin } = step;
+        let Step { conversation, user, kind, seq, message, named, counts, origin } = step;
         let moved = gathered.conversations.entry(conversation).or_default();
-        let Moving { cursor, .. } = moved.cursors.entry(user.clone()).or_insert_with(|| Moving::of(user));
+        let moving = moved.cursors.entry(user.clone()).or_insert_with(|| Moving::of(user.clone()));
+        let cursor = &mut moving.cursor;
+        let others = |named: &Vec<Covered>| -> Vec<Seq> {
+            named.iter().filter(|message| message.sender != user).map(|message| message.seq).collect()
+        };
+        let above = cursor.read;
+        let mark =
+            counts.then(|| Mark { named: named.as_ref().map(others), user: user.clone(), above, to: seq });
         cursor.advance(kind, seq, message);
         cursor.origin = origin;
-        moved.answers.push(answer);
+        moved.waiting.push(Waiting { answer, mark });
+        if self.tells_messages() {
+            named.into_iter().flatten().for_each(|message| moved.known.note(message));
+        }
     }
 
     /// Moves the delivered cursor of a user to whom a message was handed. Nobody is answered.
     pub(crate) fn delivered(&self, delivery: Delivery) {
         let mut gathered = self.lock();
-        let Delivery { conversation, user, seq, message, origin } = delivery;
+        let Delivery { conversation, user, seq, message, sender, origin } = delivery;
         let known = gathered.conversations.get(&conversation).and_then(|moved| moved.cursors.get(&user));
         if known.is_none() {
             if gathered.waiting >= MAX_WAITING_FOR_DELIVERIES {
@@ -122,73 +154,30 @@ impl Receipts {
         moving.cursor.advance(ReceiptKind::Delivered, seq, message);
         moving.cursor.origin = origin;
         moving.delivered = true;
-    }
-
-    /// Writes what was gathered every `interval`, until `hard` and then once more: sockets still send their last
-    /// receipts during the drain.
-    pub async fn run(
-        self,
-        log: ReceiptLog,
-        clock: Clock,
-        interval: Duration,
-        hard: CancellationToken,
-    ) -> Result<(), Infallible> {
-        let mut ticks = tokio::time::interval(interval);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            let ended = tokio::select! {
-                () = hard.cancelled() => true,
-                _ = ticks.tick() => false,
-            };
-            self.write(&log, &clock).await;
-            if ended {
-                return Ok(());
-            }
+        if let (Some(id), Some(sender), true) = (message, sender, self.tells_messages()) {
+            moved.known.note(Covered { id, seq, sender });
         }
     }
 
-    async fn write(&self, log: &ReceiptLog, clock: &Clock) {
-        let gathered = mem::take(&mut *self.lock());
-        let write = |(conversation, moved): (ConversationId, Moved)| async move {
-            let Moved { cursors, answers } = moved;
-            let outcome =
-                push(log, clock, &conversation, cursors.values().map(|moving| &moving.cursor)).await;
-            if let Err(Rejection { code: Code::Overloaded | Code::Unavailable, .. }) = &outcome {
-                self.again(&conversation, cursors);
-            }
-            for answer in answers {
-                answer(outcome.clone().map(|()| reply::nothing()));
-            }
-        };
-        stream::iter(gathered.conversations).for_each_concurrent(IN_FLIGHT, write).await;
+    fn take(&self) -> HashMap<ConversationId, Moved> {
+        mem::take(&mut *self.lock()).conversations
+    }
+
+    fn tells_messages(&self) -> bool {
+        self.0.tells_messages.load(Ordering::Relaxed)
     }
 
     /// Gathers anew what nobody will ask for again.
-    fn again(&self, conversation: &ConversationId, cursors: HashMap<UserId, Moving>) {
+    fn again(&self, conversation: &ConversationId, cursors: Cursors) {
         for Moving { cursor, .. } in cursors.into_values().filter(|moving| moving.delivered) {
             let Cursor { user, delivered: seq, delivered_message: message, origin, .. } = cursor;
-            self.delivered(Delivery { conversation: conversation.clone(), user, seq, message, origin });
+            let conversation = conversation.clone();
+            self.delivered(Delivery { conversation, user, seq, message, sender: None, origin });
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Gathered> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-async fn push(
-    log: &ReceiptLog,
-    clock: &Clock,
-    conversation: &ConversationId,
-    cursors: impl Iterator<Item = &Cursor>,
-) -> Result<(), Rejection> {
-    let header = Header::transient(EventKind::Receipts, Timestamp(clock.now_ms()), None);
-    let cursors: Vec<&Cursor> = cursors.collect();
-    let body = serde_json::to_string(&cursors).map_err(|error| failed("encode receipts", &error))?;
-    match log.push(conversation, &header, &body).await {
-        Ok(Receipted::Now) => Ok(()),
-        Ok(Receipted::Overloaded) => Err(Code::Overloaded.into()),
-        Err(error) => Err(failed("write receipts", &error)),
+        self.0.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -202,6 +191,7 @@ mod tests {
             user: UserId::new(user).unwrap(),
             seq: Seq(seq),
             message: None,
+            sender: None,
             origin: None,
         }
     }
@@ -228,8 +218,7 @@ mod tests {
     fn what_was_not_written_of_deliveries_is_gathered_again_and_never_goes_back() {
         let receipts = Receipts::default();
         receipts.delivered(delivery("c", "ann", 3));
-        let mut gathered = mem::take(&mut *receipts.lock());
-        let (conversation, moved) = gathered.conversations.drain().next().unwrap();
+        let (conversation, moved) = receipts.take().drain().next().unwrap();
         receipts.delivered(delivery("c", "ann", 5));
         receipts.again(&conversation, moved.cursors);
         let gathered = receipts.lock();

@@ -21,7 +21,10 @@ use super::{
     change::{self, unknown},
     failed, internal, typing,
 };
-use crate::{app::App, dialect::view::reply};
+use crate::{
+    app::App,
+    dialect::{EventName, view::reply},
+};
 
 /// How long a repeated `client_id` is recognised.
 const KEEP: Duration = Duration::from_secs(600);
@@ -37,11 +40,13 @@ pub(super) async fn apply(app: &App, actor: &Actor, send: SendMessage, answer: A
 }
 
 async fn place(app: &App, actor: &Actor, send: SendMessage) -> Result<(Message, Option<Written>), Rejection> {
-    let profile = actor.profile()?.clone();
+    let profile = actor.profile()?;
     if !actor.service {
         app.limits.send(&profile.id)?;
     }
     let SendMessage { conversation, content, kind, client_id, reply_to, attachments, metadata } = send;
+    let standing = app.membership.standing(actor.asker()?, &conversation).await?;
+    let profile = standing.profile(profile);
     let id = app.new_message_id(conversation.as_str());
     let (once_id, keep) = match &client_id {
         Some(client_id) => (client_id.clone(), KEEP),
@@ -49,7 +54,9 @@ async fn place(app: &App, actor: &Actor, send: SendMessage) -> Result<(Message, 
     };
     let key = app.broker.keys().once("message.send", &conversation, &profile.id, &once_id);
     let once = Once { key, keep, mark: id.to_string() };
-    let notify = actor.behaviour(app).notify;
+    // Which clients are told is decided where they are; here only that somebody may be.
+    let notify = app.dialects.strongest_notify();
+    let tells_activity = app.dialects.speak_of(EventName::ConversationActivity);
     let body = MessageBody {
         id,
         sender: profile,
@@ -60,13 +67,14 @@ async fn place(app: &App, actor: &Actor, send: SendMessage) -> Result<(Message, 
         reply_to,
         client_id,
         notify,
+        tells_activity,
     };
     let append = Append {
         conversation,
         kind: EventKind::MessageCreated,
         body: serde_json::to_string(&body).map_err(|error| failed("encode a message", &error))?,
         origin: actor.origin(),
-        acl: None,
+        acl: standing.acl,
         once,
         object: Some(Object {
             id: id.into(),
@@ -74,7 +82,7 @@ async fn place(app: &App, actor: &Actor, send: SendMessage) -> Result<(Message, 
             fields: vec![("sender", body.sender.id.to_string())],
         }),
     };
-    let (appended, written) = if may_be_appended(app, actor, &append, &body).await? {
+    let (appended, written) = if may_be_appended(app, &append, &body).await? {
         append::authorized(app, actor, &append).await?
     } else {
         // What was sent when the other message was still there is answered all the same.
@@ -90,18 +98,9 @@ async fn place(app: &App, actor: &Actor, send: SendMessage) -> Result<(Message, 
     Ok((message, written))
 }
 
-/// Whether the message that it answers, if it answers one, is there.
-///
-/// # Errors
-/// `not_a_participant`: who is none is not told of messages.
-async fn may_be_appended(
-    app: &App,
-    actor: &Actor,
-    append: &Append,
-    body: &MessageBody,
-) -> Result<bool, Rejection> {
+/// Whether the message that it answers, if it answers one, is there. Who asks takes part: nobody else is told of messages.
+async fn may_be_appended(app: &App, append: &Append, body: &MessageBody) -> Result<bool, Rejection> {
     let Some(answered) = body.reply_to else { return Ok(true) };
-    app.membership.authorize(actor.asker()?, &append.conversation).await?;
     is_there(app, answered, &append.conversation).await
 }
 

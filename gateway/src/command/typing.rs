@@ -11,6 +11,7 @@ use super::{Actor, failed};
 use crate::{
     app::App,
     dialect::view::reply,
+    membership::Standing,
     typing::{self, Start, Started},
 };
 
@@ -20,9 +21,9 @@ pub(super) async fn apply(
     conversation: ConversationId,
     state: TypingState,
 ) -> Result<Value, Rejection> {
-    app.membership.authorize(actor.asker()?, &conversation).await?;
+    let standing = app.membership.standing(actor.asker()?, &conversation).await?;
     match state {
-        TypingState::Started => start(app, actor, conversation).await?,
+        TypingState::Started => start(app, actor, conversation, standing).await?,
         TypingState::Stopped => {
             let wrote = app.typing.stop(actor.user_id()?, &conversation);
             // A request may have come to another gateway than the start did.
@@ -34,8 +35,13 @@ pub(super) async fn apply(
     Ok(reply::nothing())
 }
 
-async fn start(app: &App, actor: &Actor, conversation: ConversationId) -> Result<(), Rejection> {
-    let profile = actor.profile()?.clone();
+async fn start(
+    app: &App,
+    actor: &Actor,
+    conversation: ConversationId,
+    standing: Standing,
+) -> Result<(), Rejection> {
+    let profile = standing.profile(actor.profile()?);
     if !actor.service && !app.limits.typing(&profile.id) {
         return Ok(());
     }

@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, path::PathBuf, thread, time::Duration};
 
 use parlance_chassis::config::{Invalid, Problem, Raw, Reader, Setting, parse, well_known};
 
-use crate::{command::append::Acknowledgement, membership::Policy};
+use crate::{command::append::Acknowledgement, dialect::Selection, membership::Policy};
 
 const POLICY: Setting = Setting::new(
     "gateway.policy",
@@ -22,9 +22,14 @@ const ACKNOWLEDGEMENT: Setting = Setting::new(
 const DIALECT: Setting =
     Setting::new("gateway.dialect", "The dialect of a client that connects to `/` and says nothing else.")
         .default("native");
+const DIALECTS: Setting = Setting::new(
+    "gateway.dialects",
+    "The dialects of applications to be spoken beside the gateway's own: `clinic`, `conversations`, `diet`, `rooms`, \
+     `studio`, or `all`.",
+);
 const DIALECTS_FOLDER: Setting = Setting::new(
     "gateway.dialects_folder",
-    "A folder whose `*.toml` files are dialects too, beside those that are built in.",
+    "A folder whose `*.toml` files are dialects too. One with the name of an application's dialect takes its place.",
 );
 const DISPATCH_WORKERS: Setting = Setting::new(
     "gateway.dispatch_workers",
@@ -78,6 +83,8 @@ pub struct GatewaySection {
     pub acknowledgement: Acknowledgement,
     /// The default dialect's name.
     pub dialect: String,
+    /// The dialects of applications that are spoken.
+    pub dialects: Vec<String>,
     /// Where the operator's own dialects are.
     pub dialects_folder: Option<PathBuf>,
     /// At least one.
@@ -95,11 +102,17 @@ pub struct GatewaySection {
 }
 
 impl GatewaySection {
+    /// The dialects that are to be loaded.
+    pub fn selection(&self) -> Selection<'_> {
+        Selection { shipped: &self.dialects, folder: self.dialects_folder.as_deref(), default: &self.dialect }
+    }
+
     /// What can be set here.
     pub const SETTINGS: &'static [Setting] = &[
         POLICY,
         ACKNOWLEDGEMENT,
         DIALECT,
+        DIALECTS,
         DIALECTS_FOLDER,
         DISPATCH_WORKERS,
         COMPARE_INTERVAL,
@@ -121,6 +134,7 @@ impl GatewaySection {
             parse::word(&[("stream", Acknowledgement::Stream), ("replica", Acknowledgement::Replica)]);
         let acknowledgement = reader.require(&ACKNOWLEDGEMENT, levels);
         let dialect = reader.require(&DIALECT, parse::text(1..=64));
+        let dialects = reader.optional(&DIALECTS, parse::list(parse::text(1..=64)));
         let dialects_folder = reader.optional(&DIALECTS_FOLDER, folder);
         let dispatch_workers = reader.optional(&DISPATCH_WORKERS, parse::number(1..=MOST_WORKERS));
         let second = Duration::from_secs(1);
@@ -141,6 +155,7 @@ impl GatewaySection {
             policy,
             acknowledgement: acknowledgement?,
             dialect: dialect?,
+            dialects: dialects?.unwrap_or_default(),
             dialects_folder: dialects_folder?,
             dispatch_workers: dispatch_workers?.unwrap_or_else(cores),
             compare_interval: compare_interval?,

@@ -39,6 +39,15 @@ const HSTS: Setting = Setting::new(
      sent: set it here only when what ends TLS in front does not send it.",
 );
 
+const TRY_PAGE: Setting = Setting::new(
+    "server.try_page",
+    "Whether the gateway serves a page at `/try` on which its dialects can be tried out by hand, over WebSocket or polling. Anybody \
+     may open it; it does nothing without a token that is pasted into it, but it shows the words of all dialects. It connects from \
+     the gateway's own origin, which `server.origins` has to let in. Paths of dialects below `/try` are not reached while it \
+     is on.",
+)
+.default("false");
+
 /// The longest time that `Strict-Transport-Security` is asked for.
 const MOST_HSTS: Duration = Duration::from_secs(2 * 365 * 24 * 3_600);
 
@@ -57,11 +66,13 @@ pub struct ServerSection {
     pub trusted_hops: usize,
     /// How long browsers shall insist on TLS.
     pub hsts: Option<Duration>,
+    /// Whether there is a page to try the dialects on.
+    pub try_page: bool,
 }
 
 impl ServerSection {
     /// What can be set here.
-    pub const SETTINGS: &'static [Setting] = &[HOST, PORT, ORIGINS, SOCKET_PATH, TRUSTED_HOPS, HSTS];
+    pub const SETTINGS: &'static [Setting] = &[HOST, PORT, ORIGINS, SOCKET_PATH, TRUSTED_HOPS, HSTS, TRY_PAGE];
 
     /// Reads the section.
     ///
@@ -74,6 +85,7 @@ impl ServerSection {
         let socket_path = reader.require(&SOCKET_PATH, socket_path);
         let trusted_hops = reader.require(&TRUSTED_HOPS, parse::number(0..=16));
         let hsts = reader.optional(&HSTS, parse::duration(Duration::from_secs(1)..=MOST_HSTS));
+        let try_page = reader.require(&TRY_PAGE, parse::boolean());
         Ok(Self {
             host: host?,
             port: port?,
@@ -81,6 +93,7 @@ impl ServerSection {
             socket_path: socket_path?,
             trusted_hops: trusted_hops?,
             hsts: hsts?,
+            try_page: try_page?,
         })
     }
 }

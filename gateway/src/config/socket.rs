@@ -11,7 +11,8 @@ const PING_TIMEOUT: Setting =
         .default("60s");
 const CONNECT_TIMEOUT: Setting = Setting::new(
     "socket.connect_timeout",
-    "How long a connection may stay without being connected to a namespace.",
+    "How long a connection may stay without being connected to a namespace, and a socket of an insecure dialect without \
+     saying who it is.",
 )
 .default("45s");
 const MAX_PAYLOAD: Setting = Setting::new(

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json, value::RawValue};
 
 use super::{
     Audience, Call, Dialect, Frame,
-    template::{Data, Template, render},
+    template::{Condition, Data, Template, render},
     words::Words,
 };
 
@@ -40,6 +40,7 @@ pub(super) struct Emit {
     pub(super) event: Arc<str>,
     pub(super) payload: Option<Template>,
     pub(super) only_without_ack: bool,
+    pub(super) condition: Condition,
 }
 
 /// How a refusal is answered, and its words.
@@ -74,7 +75,7 @@ impl Dialect {
         self.fail(&self.failure, rejection, None, &Map::new(), false).emits
     }
 
-    fn fail(
+    pub(super) fn fail(
         &self,
         failure: &Failure,
         rejection: &Rejection,
@@ -110,6 +111,24 @@ fn chosen(words: &[Words; 2], code: Code) -> Option<&str> {
 }
 
 impl Form {
+    /// The fields of the command that are repeated or looked at.
+    pub(super) fn request_fields(&self, names: &mut Vec<String>) {
+        self.templates().for_each(|template| template.request_fields(names));
+        self.emits.iter().for_each(|emit| emit.condition.request_fields(names));
+    }
+
+    /// Whether it goes by a field of the reply, or has all of them.
+    pub(super) fn reads(&self, field: &str) -> bool {
+        self.templates().any(|template| template.reads(field))
+            || self.emits.iter().any(|emit| emit.condition.reads(field))
+    }
+
+    /// Whether it goes by just this field of the reply.
+    pub(super) fn names(&self, field: &str) -> bool {
+        self.templates().any(|template| template.names(field))
+            || self.emits.iter().any(|emit| emit.condition.reads(field))
+    }
+
     /// Everything that is written.
     pub(super) fn templates(&self) -> impl Iterator<Item = &Template> {
         self.emits.iter().filter_map(|emit| emit.payload.as_ref()).chain([&self.ack])
@@ -119,7 +138,7 @@ impl Form {
         let emits = self
             .emits
             .iter()
-            .filter(|emit| !(has_ack && emit.only_without_ack))
+            .filter(|emit| !(has_ack && emit.only_without_ack) && emit.condition.holds(data))
             .map(|emit| Frame {
                 event: Arc::clone(&emit.event),
                 payload: emit.payload.as_ref().and_then(|payload| render(payload, data)),

@@ -9,8 +9,8 @@ use parlance_domain::command::CommandName;
 use serde_json::{Map, Value, json};
 
 use super::{
-    catalog::NATIVE,
     mistake::Mistakes,
+    shipped::NATIVE,
     table::{self, File, Inbound, Outbound},
     vocabulary::{self, EventName, Shape},
 };
@@ -25,7 +25,7 @@ pub fn text() -> String {
 }
 
 fn document() -> Value {
-    let file = table::read(NATIVE.1, &Mistakes::of(NATIVE.0)).unwrap_or_default();
+    let file = table::read(NATIVE.text, &Mistakes::of(NATIVE.file)).unwrap_or_default();
     let mut messages = Map::new();
     let mut operations = Map::new();
     for rule in &file.inbound {

@@ -6,6 +6,7 @@ use parlance_chassis::config::{Raw, parse};
 use parlance_domain::notification::NotifyPolicy;
 
 use super::{
+    Dialects,
     mistake::{Mistakes, did_you_mean},
     section::Section,
 };
@@ -17,7 +18,7 @@ const TYPING_EXPIRIES: RangeInclusive<Duration> = Duration::from_millis(100)..=D
 /// What the gateway does for the clients of a dialect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Behaviour {
-    /// Who is notified of the messages that clients of this dialect send.
+    /// Of which messages in their conversations clients of this dialect are notified.
     pub notify: NotifyPolicy,
     /// Whether a message counts as delivered to a user when it was handed to a socket of this dialect: for clients that
     /// do not say so themselves.
@@ -36,6 +37,14 @@ impl Default for Behaviour {
             presence: PresenceAudience::default(),
             typing_expiry: USUAL_EXPIRY,
         }
+    }
+}
+
+impl Dialects {
+    /// Who is to be notified of a message so that clients of every dialect can be told what theirs says: the policy that
+    /// tells most.
+    pub fn strongest_notify(&self) -> NotifyPolicy {
+        self.catalog().in_use().map(|dialect| dialect.behaviour().notify).max().unwrap_or_default()
     }
 }
 

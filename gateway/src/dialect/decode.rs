@@ -8,7 +8,14 @@ use parlance_domain::{
 };
 use serde_json::{Map, Value};
 
-use super::{Dialect, answer::Answering, notation::Notation, path::ArgumentPath, vocabulary::Shape};
+use super::{
+    Dialect,
+    answer::Answering,
+    notation::Notation,
+    path::{ArgumentPath, Context},
+    source::{self, Incoming, Source},
+    vocabulary::Shape,
+};
 
 /// How much of an event's name an answer repeats when no rule knows the name.
 const MAX_UNKNOWN_EVENT_CHARS: usize = 64;
@@ -20,8 +27,10 @@ pub(super) struct RuleId(pub(super) usize);
 /// A compiled inbound rule.
 #[derive(Debug)]
 pub(super) struct Rule {
+    /// The event's name, of which there may be others beside it; empty for a request.
+    pub(super) event: Arc<str>,
     pub(super) command: CommandName,
-    pub(super) when: Vec<(ArgumentPath, Value)>,
+    pub(super) conditions: Conditions,
     pub(super) fields: Vec<FieldRule>,
     /// Whether a value stands in for two fields, so that it has to be copied.
     pub(super) shares_values: bool,
@@ -30,13 +39,25 @@ pub(super) struct Rule {
     pub(super) answering: Answering,
 }
 
+/// What has to hold of an event so that a rule is for it.
+#[derive(Debug, Default)]
+pub(super) struct Conditions {
+    /// What has to stand where.
+    pub(super) when: Vec<(ArgumentPath, Value)>,
+    /// Where anything has to stand.
+    pub(super) present: Vec<ArgumentPath>,
+    /// Where nothing must stand.
+    pub(super) absent: Vec<ArgumentPath>,
+}
+
 /// Where one field of a command comes from.
 #[derive(Debug)]
 pub(super) struct FieldRule {
     pub(super) name: String,
     pub(super) shape: Shape,
-    pub(super) paths: Vec<ArgumentPath>,
-    /// What it is when no path leads to anything. A constant has no path.
+    /// Of these the first that leads to something which fits.
+    pub(super) sources: Vec<Source>,
+    /// What it is when no source leads to anything. A constant has no source.
     pub(super) default: Option<Value>,
 }
 
@@ -65,12 +86,12 @@ pub struct Decoded {
 }
 
 impl Dialect {
-    /// Reads an event: its name and its arguments without an acknowledgement.
+    /// Reads an event: its name, its arguments without an acknowledgement, and what is known of its connection.
     ///
     /// The command is refused with [`Code::UnknownEvent`] when no rule knows the name, and otherwise as
     /// [`Command::parse`] refuses fields. Binary arguments (their JSON placeholders) are refused wherever a
     /// rule reads them.
-    pub fn decode(&self, event: &str, mut arguments: Vec<Value>) -> Decoded {
+    pub fn decode(&self, event: &str, mut arguments: Vec<Value>, context: Context<'_>) -> Decoded {
         let Some((event, rules)) = self.rules_by_event.get_key_value(event) else {
             return Decoded {
                 call: Call {
@@ -84,13 +105,13 @@ impl Dialect {
         let fitting = rules
             .iter()
             .filter_map(|id| self.rules.get(id.0).map(|rule| (*id, rule)))
-            .find(|(_, rule)| rule.fits(&arguments));
+            .find(|(_, rule)| rule.conditions.hold(&arguments, context));
         let mut call =
             Call { rule: fitting.map(|(id, _)| id), event: Arc::clone(event), request: Map::new() };
         let command = match fitting {
             None => Err(Rejection::with(Code::InvalidPayload, "the arguments fit no form of this event")),
             Some((_, rule)) => {
-                let fields = rule.fields(&mut arguments, &self.notation);
+                let fields = rule.fields(&mut arguments, context, &self.notation);
                 call.request = rule.repeated(&fields);
                 refuse_binary(&fields).and_then(|()| Command::parse(rule.command, fields))
             }
@@ -99,16 +120,27 @@ impl Dialect {
     }
 }
 
-impl Rule {
-    fn fits(&self, arguments: &[Value]) -> bool {
-        let holds = |(path, wanted): &(ArgumentPath, Value)| path.find(arguments) == Some(wanted);
-        self.when.iter().all(holds)
+impl Conditions {
+    pub(super) fn hold(&self, arguments: &[Value], context: Context<'_>) -> bool {
+        let is_there = |path: &ArgumentPath| path.find(arguments, context).is_some();
+        let holds = |(path, wanted): &(ArgumentPath, Value)| {
+            path.find(arguments, context).is_some_and(|found| *found == *wanted)
+        };
+        self.when.iter().all(holds) && self.present.iter().all(is_there) && !self.absent.iter().any(is_there)
     }
+}
 
-    fn fields(&self, arguments: &mut [Value], notation: &Notation) -> Map<String, Value> {
+impl Rule {
+    pub(super) fn fields(
+        &self,
+        arguments: &mut [Value],
+        context: Context<'_>,
+        notation: &Notation,
+    ) -> Map<String, Value> {
+        let mut incoming = Incoming { arguments, context, notation, copies: self.shares_values };
         let mut fields = Map::new();
         for field in &self.fields {
-            let found = field.find(arguments, notation, self.shares_values);
+            let found = source::first(&field.sources, field.shape, &mut incoming);
             if let Some(value) = found.or_else(|| field.default.clone()) {
                 fields.insert(field.name.clone(), value);
             }
@@ -116,50 +148,8 @@ impl Rule {
         fields
     }
 
-    fn repeated(&self, fields: &Map<String, Value>) -> Map<String, Value> {
+    pub(super) fn repeated(&self, fields: &Map<String, Value>) -> Map<String, Value> {
         self.repeated.iter().filter_map(|name| Some((name.clone(), fields.get(name)?.clone()))).collect()
-    }
-}
-
-impl FieldRule {
-    /// The value at the first path where there is one that fits, else the first there is, for the command to
-    /// refuse.
-    fn find(&self, arguments: &mut [Value], notation: &Notation, copy: bool) -> Option<Value> {
-        let there = |path: &&ArgumentPath| path.find(arguments).is_some();
-        let fits = |path: &&ArgumentPath| {
-            path.find(arguments).is_some_and(|value| self.takes(path, value, notation))
-        };
-        let path = match self.paths.as_slice() {
-            [only] => only,
-            several => several.iter().find(fits).or_else(|| several.iter().find(there))?,
-        };
-        let value = if copy { path.find(arguments).cloned() } else { path.take(arguments) }?;
-        let value = match self.shape {
-            Shape::Conversation => notation.conversations.read(value),
-            _ => value,
-        };
-        Some(if path.is_listed() { Value::Array(vec![value]) } else { value })
-    }
-
-    fn takes(&self, path: &ArgumentPath, value: &Value, notation: &Notation) -> bool {
-        match self.shape {
-            Shape::List(item) if path.is_listed() => fits(*item, value, notation),
-            shape => fits(shape, value, notation),
-        }
-    }
-}
-
-/// Whether a value has the JSON type of a field.
-pub(super) fn fits(shape: Shape, value: &Value, notation: &Notation) -> bool {
-    match shape {
-        Shape::Text | Shape::Time => value.is_string(),
-        Shape::Number => value.is_number() || value.is_string(),
-        Shape::Flag => value.is_boolean(),
-        Shape::User => notation.users.fits(value),
-        Shape::Conversation => notation.conversations.fits(value),
-        Shape::Json => true,
-        Shape::Object(_) => value.is_object(),
-        Shape::List(_) => value.is_array(),
     }
 }
 

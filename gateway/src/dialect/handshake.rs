@@ -1,15 +1,25 @@
-//! `[handshake]`: where clients say who they are, when they need no token. Whether that is enough is configured, not said
-//! here.
+//! `[handshake]`: where clients say who they are and which conversation they mean, and what is believed of it. Whether a
+//! client needs no token at all is configured, not said here.
 
-use parlance_domain::id::UserId;
-use serde_json::{Number, Value};
+mod keys;
+mod place;
+
+use parlance_domain::{
+    id::{ConversationId, UserId},
+    rejection::{Code, Rejection},
+};
+use serde_json::Value;
 
 use super::{
-    mistake::Mistakes,
+    mistake::{Mistakes, did_you_mean},
+    notation::Notation,
     section::{Section, join},
 };
+use crate::auth::{OwnClaims, OwnTokens};
+use keys::KeyFiles;
+use place::{Place, places};
 
-/// Where clients say so, when the file does not tell.
+/// Where clients say who they are, when the file does not tell.
 const USER: [&str; 2] = ["auth.userId", "query.userId"];
 
 /// The section as it is written.
@@ -17,81 +27,101 @@ const USER: [&str; 2] = ["auth.userId", "query.userId"];
 pub(super) struct Written {
     key: String,
     user: Option<Vec<String>>,
+    must_match: bool,
+    conversation: Option<Vec<String>>,
+    needs_conversation: Option<String>,
+    claims: OwnClaims,
+    files: KeyFiles,
 }
 
-/// The places of a handshake in which something is looked for, in their order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a handshake says, and what it has to.
+#[derive(Debug)]
 pub(super) struct Handshake {
     user: Vec<Place>,
+    /// A client with a token must not say that it is somebody else.
+    pub(super) must_match: bool,
+    conversation: Vec<Place>,
+    needs_conversation: Needs,
+    /// How tokens are read.
+    pub(super) tokens: OwnTokens,
 }
 
-/// A place in a handshake.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Place {
-    /// A field of the payload of the CONNECT packet, which may be in objects.
-    Auth(Vec<String>),
-    /// A parameter of the URL.
-    Query(String),
+/// Which clients have to name a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Needs {
+    Never,
+    /// Those without a token.
+    Insecure,
+    Always,
+}
+
+impl Needs {
+    const WORDS: [(&'static str, Needs); 3] =
+        [("never", Needs::Never), ("insecure", Needs::Insecure), ("always", Needs::Always)];
 }
 
 impl Written {
     pub(super) fn read(mut section: Section<'_>) -> Self {
-        let key = section.path().to_owned();
-        let is_list = section.is_list("user");
-        let user = Some(section.texts("user")).filter(|_| is_list);
+        let mut claims = section.section("claims");
+        let written = Self {
+            key: section.path().to_owned(),
+            user: section.optional_texts("user"),
+            must_match: section.flag("must_match"),
+            conversation: section.optional_texts("conversation"),
+            needs_conversation: section.text("needs_conversation"),
+            claims: OwnClaims {
+                user: claims.optional_texts("user"),
+                name: claims.optional_texts("name"),
+                avatar: claims.optional_texts("avatar"),
+                role: claims.optional_texts("role"),
+            },
+            files: KeyFiles {
+                secrets: section.optional_texts("secret_files"),
+                public: section.optional_texts("public_key_files"),
+            },
+        };
+        claims.finish();
         section.finish();
-        Self { key, user }
+        written
     }
 
-    /// What it means. A place that there is not is noted.
+    /// What it means. What there is not, and what cannot be read, is noted.
     pub(super) fn check(&self, mistakes: &Mistakes) -> Handshake {
-        let key = join(&self.key, "user");
-        let standard = || USER.map(str::to_owned).to_vec();
-        let written = self.user.clone().unwrap_or_else(standard);
-        if written.is_empty() {
-            mistakes.add_with_hint(&key, "has no place", "leave it out, or name one such as \"auth.userId\"");
+        let key = |name| join(&self.key, name);
+        let user = self.user.clone().unwrap_or_else(|| USER.map(str::to_owned).to_vec());
+        let conversation = self.conversation.as_deref();
+        if self.claims.user.as_ref().is_some_and(Vec::is_empty) {
+            mistakes.add_with_hint(
+                &key("claims.user"),
+                "names no claim",
+                "leave it out, or name the claim with the user's id",
+            );
         }
-        let place = |text: &String| {
-            let place = Place::parse(text);
-            if place.is_none() {
-                let hint = "write auth.<field> or query.<parameter>";
-                mistakes.add_with_hint(&key, format!("`{text}` is no place of a handshake"), hint);
-            }
-            place
-        };
-        Handshake { user: written.iter().filter_map(place).collect() }
-    }
-}
-
-impl Place {
-    fn parse(text: &str) -> Option<Self> {
-        match text.split_once('.')? {
-            ("auth", path) => {
-                let path: Vec<String> = path.split('.').map(str::to_owned).collect();
-                (!path.iter().any(String::is_empty)).then_some(Self::Auth(path))
-            }
-            ("query", name) if !name.is_empty() => Some(Self::Query(name.to_owned())),
-            _ => None,
+        Handshake {
+            user: places(&user, &key("user"), "auth.userId", mistakes),
+            must_match: self.must_match,
+            conversation: conversation.map_or_else(Vec::new, |written| {
+                places(written, &key("conversation"), "auth.conversationId", mistakes)
+            }),
+            needs_conversation: self.needs_conversation(mistakes),
+            tokens: OwnTokens { claims: self.claims.clone(), keys: self.files.read(&self.key, mistakes) },
         }
     }
 
-    fn find(&self, auth: Option<&Value>, query: &impl Fn(&str) -> Option<String>) -> Option<String> {
-        let found = match self {
-            Self::Query(name) => query(name),
-            Self::Auth(path) => {
-                match path.iter().try_fold(auth?, |value, step| value.as_object()?.get(step))? {
-                    Value::String(text) => Some(text.clone()),
-                    Value::Number(number) if is_whole(number) => Some(number.to_string()),
-                    _ => None,
-                }
-            }
+    fn needs_conversation(&self, mistakes: &Mistakes) -> Needs {
+        let Some(word) = &self.needs_conversation else { return Needs::Never };
+        let key = join(&self.key, "needs_conversation");
+        let Some((_, needs)) = Needs::WORDS.iter().find(|(known, _)| known == word) else {
+            let hint = did_you_mean(word, Needs::WORDS.map(|(known, _)| known));
+            mistakes.add_with_hint(&key, format!("`{word}` does not say who needs one"), hint);
+            return Needs::Never;
         };
-        found.filter(|text| !text.is_empty())
+        if *needs != Needs::Never && self.conversation.is_none() {
+            let hint = format!("set {}", join(&self.key, "conversation"));
+            mistakes.add_with_hint(&key, "nobody can name a conversation", hint);
+        }
+        *needs
     }
-}
-
-fn is_whole(number: &Number) -> bool {
-    number.is_i64() || number.is_u64()
 }
 
 impl Handshake {
@@ -102,8 +132,44 @@ impl Handshake {
         auth: Option<&Value>,
         query: impl Fn(&str) -> Option<String>,
     ) -> Option<UserId> {
-        let said = self.user.iter().find_map(|place| place.find(auth, &query))?;
-        UserId::new(said).ok()
+        UserId::new(place::find(&self.user, auth, &query)?).ok()
+    }
+
+    /// Which conversation a client means whenever it names none. It is written as ids are on this wire.
+    ///
+    /// # Errors
+    /// `not_found` for what can be no id.
+    pub(super) fn conversation(
+        &self,
+        auth: Option<&Value>,
+        query: impl Fn(&str) -> Option<String>,
+        notation: &Notation,
+    ) -> Result<Option<ConversationId>, Rejection> {
+        let Some(said) = place::find(&self.conversation, auth, &query) else { return Ok(None) };
+        let id = match notation.conversations.read(Value::String(said)) {
+            Value::String(id) => ConversationId::new(id).ok(),
+            _ => None,
+        };
+        id.map(Some).ok_or_else(|| Code::NotFound.into())
+    }
+
+    /// Where a client can say who it is, if it can: the first place, as files write it.
+    pub(super) fn user_place(&self) -> Option<String> {
+        self.user.first().map(ToString::to_string)
+    }
+
+    /// Where a client can say which conversation it means, if it can: the first place, as files write it.
+    pub(super) fn conversation_place(&self) -> Option<String> {
+        self.conversation.first().map(ToString::to_string)
+    }
+
+    /// Whether a client has to name a conversation.
+    pub(super) fn needs_conversation(&self, has_token: bool) -> bool {
+        match self.needs_conversation {
+            Needs::Never => false,
+            Needs::Insecure => !has_token,
+            Needs::Always => true,
+        }
     }
 }
 
@@ -112,7 +178,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::dialect::mistakes_of;
+    use crate::dialect::{mistakes_of, notation::IdForm};
 
     fn handshake(section: &str) -> Handshake {
         let mistakes = Mistakes::of("test.toml");
@@ -150,16 +216,90 @@ mod tests {
         assert_eq!(user(&own, &json!({"userId": "b"}), &[("userId", "b")]), None);
     }
 
+    /// The mistakes under `[handshake]`.
+    fn mistakes_in(section: &str) -> Vec<String> {
+        let found = mistakes_of("x.toml", &format!("name = \"x\"\n[handshake]\n{section}\n"));
+        let found = found.iter().map(ToString::to_string);
+        found.filter(|mistake| mistake.contains(": handshake.")).collect()
+    }
+
     #[test]
     fn what_is_no_place_is_a_mistake() {
-        let mistakes = |user: &str| {
-            let text = format!("name = \"x\"\n[handshake]\nuser = {user}\n");
-            let found = mistakes_of("x.toml", &text);
-            found.iter().filter(|mistake| mistake.to_string().contains("handshake.user")).count()
-        };
+        let mistakes = |user: &str| mistakes_in(&format!("user = {user}")).len();
         assert_eq!(mistakes("[\"auth.id\", \"query.id\"]"), 0);
         assert_eq!(mistakes("[\"cookie.id\", \"auth.\", \"query\", \"auth.a..b\"]"), 4);
         assert_eq!(mistakes("[]"), 1);
         assert_eq!(mistakes("\"auth.id\""), 1);
+    }
+
+    #[test]
+    fn a_conversation_is_written_as_ids_are_on_the_wire() {
+        let form = |number, prefix: &str| IdForm { number, prefix: prefix.to_owned() };
+        let tickets = Notation { conversations: form(true, "ticket_"), ..Notation::default() };
+        let own = handshake("conversation = [\"auth.ticket\", \"query.ticket\"]");
+        let find = |auth: Value, notation: &Notation| {
+            own.conversation(Some(&auth), |_| None, notation).map(|found| found.map(String::from))
+        };
+        let plain = Notation::default();
+        assert_eq!(find(json!({"ticket": 7}), &tickets), Ok(Some("ticket_7".to_owned())));
+        assert_eq!(find(json!({"ticket": "ticket_7"}), &tickets), Ok(Some("ticket_7".to_owned())));
+        assert_eq!(find(json!({"ticket": "7"}), &plain), Ok(Some("7".to_owned())));
+        assert_eq!(find(json!({"ticket": ""}), &plain), Ok(None));
+        assert_eq!(find(json!({"ticket": {"id": 7}}), &plain), Ok(None));
+        assert_eq!(find(json!({"ticket": "x".repeat(200)}), &plain), Err(Code::NotFound.into()));
+        assert_eq!(own.conversation(None, |_| Some("a".to_owned()), &plain).unwrap().unwrap().as_str(), "a");
+    }
+
+    #[test]
+    fn who_needs_a_conversation_is_one_of_three_words() {
+        let needs = |word: &str| {
+            let places = "conversation = [\"auth.c\"]";
+            let own = handshake(&format!("{places}\nneeds_conversation = \"{word}\""));
+            (own.needs_conversation(false), own.needs_conversation(true))
+        };
+        assert_eq!(needs("never"), (false, false));
+        assert_eq!(needs("insecure"), (true, false));
+        assert_eq!(needs("always"), (true, true));
+        assert_eq!(
+            mistakes_in("conversation = [\"auth.c\"]\nneeds_conversation = \"insecur\""),
+            [
+                "x.toml: handshake.needs_conversation: `insecur` does not say who needs one (hint: did you mean `insecure`?)"
+            ]
+        );
+        assert_eq!(
+            mistakes_in("needs_conversation = \"always\""),
+            [
+                "x.toml: handshake.needs_conversation: nobody can name a conversation (hint: set handshake.conversation)"
+            ]
+        );
+    }
+
+    #[test]
+    fn keys_and_claims_that_are_none_are_mistakes() {
+        let found = mistakes_in(
+            "claims = { user = [], nmae = [\"n\"] }\nsecret_files = [\"/no/such/file\"]\npublic_key_files = []\nmust_match = 1",
+        );
+        let begin =
+            |key: &str| found.iter().filter(|one| one.contains(&format!("handshake.{key}: "))).count();
+        for key in ["claims.user", "claims.nmae", "secret_files", "public_key_files", "must_match"] {
+            assert_eq!(begin(key), 1, "{key}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn keys_are_found_beside_the_dialects_file() {
+        let folder = std::env::temp_dir().join(format!("parlance-keys-{:016x}", rand::random::<u64>()));
+        std::fs::create_dir(&folder).unwrap();
+        for (name, text) in [("good", "a secret of some length\n"), ("short", "short\n")] {
+            std::fs::write(folder.join(name), text).unwrap();
+        }
+        let found = |file: &str| {
+            let path = folder.join("x.toml").display().to_string();
+            let text = format!("name = \"x\"\n[handshake]\nsecret_files = [\"{file}\"]\n");
+            let found = mistakes_of(&path, &text);
+            found.iter().filter(|mistake| mistake.key == "handshake.secret_files").count()
+        };
+        assert_eq!((found("good"), found("short"), found("none")), (0, 1, 1));
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

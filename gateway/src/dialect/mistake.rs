@@ -53,6 +53,11 @@ impl Mistakes {
         self.found.borrow_mut().push(Mistake { file: self.file.clone(), key: key.to_owned(), problem, hint });
     }
 
+    /// The file, as the operator named it.
+    pub(super) fn file(&self) -> &str {
+        &self.file
+    }
+
     pub(super) fn count(&self) -> usize {
         self.found.borrow().len()
     }

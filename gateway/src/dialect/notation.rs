@@ -105,6 +105,19 @@ pub(super) struct Notation {
 }
 
 impl Notation {
+    /// The canonical value for what a client wrote: ids in it, as far as the shape knows them. What does not fit is given
+    /// back as it is, for the command to refuse.
+    pub(super) fn read(&self, shape: Shape, value: Value) -> Value {
+        match (shape, value) {
+            (Shape::User, value) => self.users.read(value),
+            (Shape::Conversation, value) => self.conversations.read(value),
+            (Shape::List(item), Value::Array(items)) => {
+                items.into_iter().map(|value| self.read(*item, value)).collect()
+            }
+            (_, value) => value,
+        }
+    }
+
     /// Whether canonical values are written as they are.
     fn is_canonical(&self) -> bool {
         self.users.is_plain() && self.conversations.is_plain() && self.times == TimeForm::Iso
@@ -120,6 +133,15 @@ pub(super) struct Written<'a> {
 }
 
 impl<'a> Written<'a> {
+    /// What an entry is called by it; `None` when it is neither a text nor a number.
+    pub(super) fn key(self) -> Option<String> {
+        match serde_json::to_value(self) {
+            Ok(Value::String(text)) => Some(text),
+            Ok(Value::Number(number)) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+
     /// A field of this value.
     pub(super) fn field(&self, name: &str, value: &'a Value) -> Self {
         Self { value, shape: self.shape.field(name).unwrap_or(Shape::Json), notation: self.notation }
@@ -202,6 +224,18 @@ mod tests {
         assert_eq!(prefixed.read(json!("a")), json!("room-a"));
         let twice = "room-room-a";
         assert_eq!(prefixed.read(prefixed.write(twice)), json!(twice));
+    }
+
+    #[test]
+    fn ids_of_users_and_lists_of_them_are_read_too() {
+        let notation = Notation { users: form(true, ""), ..Notation::default() };
+        assert_eq!(notation.read(Shape::User, json!(7)), json!("7"));
+        assert_eq!(
+            notation.read(Shape::List(&Shape::User), json!([7, "8", null])),
+            json!(["7", "8", null]),
+            "what does not fit stays"
+        );
+        assert_eq!(notation.read(Shape::Json, json!(7)), json!(7));
     }
 
     #[test]

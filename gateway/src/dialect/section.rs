@@ -56,11 +56,6 @@ impl<'m> Section<'m> {
         self.text(name)
     }
 
-    /// Whether a list stands there.
-    pub(super) fn is_list(&self, name: &str) -> bool {
-        self.table.get(name).is_some_and(Value::is_array)
-    }
-
     pub(super) fn texts(&mut self, name: &'static str) -> Vec<String> {
         self.optional_texts(name).unwrap_or_default()
     }

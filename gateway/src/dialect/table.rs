@@ -3,7 +3,7 @@
 
 use toml::{Table, Value};
 
-use super::{behaviour, handshake, mistake::Mistakes, section::Section};
+use super::{behaviour, handshake, mistake::Mistakes, route, section::Section};
 
 /// The whole file.
 #[derive(Debug, Default)]
@@ -24,6 +24,7 @@ pub(super) struct File {
     pub(super) failure: Form,
     pub(super) inbound: Vec<Inbound>,
     pub(super) outbound: Vec<Outbound>,
+    pub(super) routes: Vec<route::Written>,
 }
 
 /// `[ids.user]`, `[ids.conversation]`.
@@ -49,15 +50,24 @@ pub(super) struct Emit {
     pub(super) event: Option<String>,
     pub(super) payload: Option<Value>,
     pub(super) only_without_ack: bool,
+    pub(super) conditions: Conditions,
+}
+
+/// `when`, `present` and `absent` of a rule.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Conditions {
+    pub(super) when: Table,
+    pub(super) present: Vec<String>,
+    pub(super) absent: Vec<String>,
 }
 
 /// `[[inbound]]`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Inbound {
     pub(super) key: String,
     pub(super) event: Option<String>,
     pub(super) aliases: Vec<String>,
-    pub(super) when: Table,
+    pub(super) conditions: Conditions,
     pub(super) command: Option<String>,
     pub(super) fields: Table,
     pub(super) constants: Table,
@@ -73,7 +83,14 @@ pub(super) struct Outbound {
     pub(super) on: Option<String>,
     pub(super) event: Option<String>,
     pub(super) audience: Option<String>,
+    pub(super) conditions: Conditions,
+    pub(super) each: Option<String>,
     pub(super) payload: Option<Value>,
+}
+
+/// Whether a file gives its dialect this name, whatever else is wrong with it.
+pub(super) fn names(text: &str, name: &str) -> bool {
+    text.parse::<Table>().is_ok_and(|table| table.get("name").and_then(Value::as_str) == Some(name))
 }
 
 /// Reads the structure. What does not fit is noted and left out.
@@ -109,6 +126,7 @@ fn file(mut section: Section<'_>) -> File {
         failure: failure(section.section("failure")),
         inbound: section.sections("inbound").unwrap_or_default().into_iter().map(inbound).collect(),
         outbound: section.sections("outbound").unwrap_or_default().into_iter().map(outbound).collect(),
+        routes: section.sections("route").unwrap_or_default().into_iter().map(route::Written::read).collect(),
     };
     id_sections.finish();
     section.finish();
@@ -144,12 +162,21 @@ fn emits(section: &mut Section<'_>) -> Option<Vec<Emit>> {
             event: section.required_text("event"),
             payload: section.any("payload"),
             only_without_ack: section.flag("only_without_ack"),
+            conditions: conditions(&mut section),
             key: section.path().to_owned(),
         };
         section.finish();
         emit
     };
     Some(section.sections("emit")?.into_iter().map(emit).collect())
+}
+
+fn conditions(section: &mut Section<'_>) -> Conditions {
+    Conditions {
+        when: section.table("when"),
+        present: section.texts("present"),
+        absent: section.texts("absent"),
+    }
 }
 
 fn inbound(mut section: Section<'_>) -> Inbound {
@@ -161,7 +188,7 @@ fn inbound(mut section: Section<'_>) -> Inbound {
         key: section.path().to_owned(),
         event,
         aliases: section.texts("aliases"),
-        when: section.table("when"),
+        conditions: conditions(&mut section),
         command: section.required_text("command"),
         fields: section.table("fields"),
         constants: section.table("constants"),
@@ -183,6 +210,8 @@ fn outbound(mut section: Section<'_>) -> Outbound {
         event,
         on: section.required_text("on"),
         audience: section.text("audience"),
+        conditions: conditions(&mut section),
+        each: section.text("each"),
         payload: section.any("payload"),
     };
     section.finish();

@@ -11,10 +11,13 @@ use super::{
 };
 
 mod compile;
+mod condition;
+mod place;
 mod placeholder;
 mod render;
 
-pub(super) use compile::compile;
+pub(super) use compile::{compile, items};
+pub(super) use condition::Condition;
 pub(super) use placeholder::Scope;
 pub(super) use render::render;
 
@@ -33,6 +36,8 @@ pub(super) enum Template {
     List(Vec<Template>),
     /// A list with one item for each item of a canonical list.
     Each(Source, Box<Template>),
+    /// An object with one entry for each item of a canonical list, by what stands at the path in the item.
+    Keyed(Source, Source, Box<Template>),
 }
 
 /// A piece of a text.
@@ -75,15 +80,24 @@ enum Base {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Source {
     base: Base,
+    /// The names of fields, and in lists the places of items.
     keys: Vec<String>,
     shape: Shape,
 }
 
 /// What is done to a value on its way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Filter {
     /// Upper case.
     Upper,
+    /// Lower case.
+    Lower,
+    /// Whether there is a value.
+    Present,
+    /// Whether it is this text.
+    Is(String),
+    /// A number that is so much higher.
+    Plus(i64),
     /// A time in a form of its own.
     Time(TimeForm),
 }
@@ -107,6 +121,12 @@ impl<'a> Data<'a> {
         Self { request: Some(request), ..self }
     }
 
+    /// The same for each item of a list of the event; nothing when it is absent.
+    pub(super) fn items(self, list: &Source) -> impl Iterator<Item = Self> {
+        let items = list.find(self).and_then(|found| found.value.as_array());
+        items.into_iter().flatten().map(move |item| Self { item, ..self })
+    }
+
     fn written(self, value: &'a Value, shape: Shape) -> Written<'a> {
         Written { value, shape, notation: self.notation }
     }
@@ -123,6 +143,13 @@ impl Template {
         let mut reads = false;
         self.sources(&mut |source| reads |= source.reads(field));
         reads
+    }
+
+    /// Whether it has just this field of the event or the reply; to have all of them is not enough.
+    pub(super) fn names(&self, field: &str) -> bool {
+        let mut names = false;
+        self.sources(&mut |source| names |= source.names(field));
+        names
     }
 
     /// Everything that it is filled from.
@@ -148,13 +175,28 @@ impl Template {
                 each(source);
                 item.sources(each);
             }
+            Template::Keyed(source, key, item) => {
+                each(source);
+                each(key);
+                item.sources(each);
+            }
         }
     }
 }
 
 impl Source {
-    fn reads(&self, field: &str) -> bool {
+    /// Whether it is a field of the event or the reply, or all of them.
+    pub(super) fn reads(&self, field: &str) -> bool {
         self.base == Base::Root && self.keys.first().is_none_or(|key| key == field)
+    }
+
+    /// Whether it is a list of the canonical vocabulary.
+    pub(super) fn is_listed(&self) -> bool {
+        matches!(self.shape, Shape::List(_))
+    }
+
+    fn names(&self, field: &str) -> bool {
+        self.base == Base::Root && self.keys.first().is_some_and(|key| key == field)
     }
 
     fn request_field(&self, names: &mut Vec<String>) {

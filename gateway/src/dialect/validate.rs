@@ -12,15 +12,17 @@ use super::{
     mistake::{Mistakes, did_you_mean},
     notation::{IdForm, Notation, TimeForm},
     quota::Quotas,
+    route,
     table::{self, File},
-    template::{Scope, compile as compile_template},
+    template::{Condition, Scope, Source, compile as compile_template, items},
     vocabulary::{self, EventName},
     words::Words,
 };
 use crate::web::origins::{self, Origins};
 
 mod forms;
-mod inbound;
+pub(super) mod inbound;
+mod source;
 
 /// The names that Socket.IO keeps for itself.
 const RESERVED_EVENTS: &[&str] =
@@ -42,8 +44,11 @@ pub(super) fn compile(file_name: &str, text: &str, index: DialectIndex) -> Resul
 fn dialect(file: &File, index: DialectIndex, mistakes: &Mistakes) -> Dialect {
     let name = name(file, mistakes);
     let notation = notation(file, mistakes);
-    let failure = Arc::new(forms::failure(file, mistakes));
+    let failure = Arc::new(forms::failure(file, &notation, mistakes));
+    let outbound = outbound(file, &notation, mistakes);
     let rules = inbound::rules(file, &notation, &failure, mistakes);
+    let mut quotas = Quotas::compile(file, mistakes);
+    let (routes, route_paths) = route::routes(file, &notation, &mut quotas, mistakes);
     Dialect {
         index,
         namespaces: namespaces(&name, file, mistakes),
@@ -54,20 +59,21 @@ fn dialect(file: &File, index: DialectIndex, mistakes: &Mistakes) -> Dialect {
         notation,
         handshake: file.handshake.check(mistakes),
         behaviour: file.behaviour.check(mistakes),
-        quotas: Quotas::compile(file, mistakes),
+        quotas,
         refusals: Words::read(&file.refusals, "refusals", mistakes),
         failure,
         rules_by_event: inbound::by_event(file, mistakes),
         lists_members_on_join: lists_members_on_join(&rules),
         rules,
-        outbound: outbound(file, mistakes),
+        outbound,
+        routes,
+        route_paths,
     }
 }
 
 fn lists_members_on_join(rules: &[Rule]) -> bool {
-    let joins = rules.iter().filter(|rule| rule.command == CommandName::ConversationJoin);
-    let mut templates = joins.flat_map(|rule| rule.answering.success.templates());
-    templates.any(|template| ["members", "memberCount"].iter().any(|field| template.reads(field)))
+    let mut joins = rules.iter().filter(|rule| rule.command == CommandName::ConversationJoin);
+    joins.any(|rule| ["members", "memberCount"].iter().any(|field| rule.answering.success.reads(field)))
 }
 
 fn name(file: &File, mistakes: &Mistakes) -> String {
@@ -167,17 +173,18 @@ fn check_event(event: &str, key: &str, mistakes: &Mistakes) {
     }
 }
 
-fn outbound(file: &File, mistakes: &Mistakes) -> HashMap<EventName, Vec<Outbound>> {
+fn outbound(file: &File, notation: &Notation, mistakes: &Mistakes) -> HashMap<EventName, Vec<Outbound>> {
     let mut outbound: HashMap<EventName, Vec<Outbound>> = HashMap::new();
     for rule in &file.outbound {
-        let Some((name, compiled)) = outbound_rule(rule, mistakes) else {
+        let Some((name, compiled)) = outbound_rule(rule, notation, mistakes) else {
             continue;
         };
         let of_event = outbound.entry(name).or_default();
-        if of_event.iter().any(|earlier| earlier.event == compiled.event) {
-            mistakes.add(
+        if of_event.iter().any(|earlier| compiled.repeats(earlier)) {
+            mistakes.add_with_hint(
                 &format!("{}.on", rule.key),
                 format!("`{}` is sent twice for {}", compiled.event, name.as_str()),
+                "give each of them another `when`, `present` or `absent`",
             );
         }
         of_event.push(compiled);
@@ -185,7 +192,11 @@ fn outbound(file: &File, mistakes: &Mistakes) -> HashMap<EventName, Vec<Outbound
     outbound
 }
 
-fn outbound_rule(rule: &table::Outbound, mistakes: &Mistakes) -> Option<(EventName, Outbound)> {
+fn outbound_rule(
+    rule: &table::Outbound,
+    notation: &Notation,
+    mistakes: &Mistakes,
+) -> Option<(EventName, Outbound)> {
     let event = rule.event.as_deref()?;
     let on = rule.on.as_deref()?;
     check_event(event, &format!("{}.event", rule.key), mistakes);
@@ -196,14 +207,33 @@ fn outbound_rule(rule: &table::Outbound, mistakes: &Mistakes) -> Option<(EventNa
         return None;
     };
     let scope = Scope::of(name.shape());
+    let condition = Condition::compile(&rule.conditions, &rule.key, &scope, notation, mistakes);
+    let (each, scope) = match each(rule, &scope, mistakes) {
+        Some((list, item)) => (Some(list), item),
+        None => (None, scope),
+    };
     let payload = rule.payload.as_ref();
     let outbound = Outbound {
         event: Arc::from(event),
         audience: audience(rule, name, mistakes),
+        condition,
+        each,
         payload: payload
             .map(|payload| compile_template(payload, &format!("{}.payload", rule.key), &scope, mistakes)),
     };
     Some((name, outbound))
+}
+
+/// The list for whose items a rule holds, and the scope of one.
+fn each(rule: &table::Outbound, scope: &Scope, mistakes: &Mistakes) -> Option<(Source, Scope)> {
+    let key = format!("{}.each", rule.key);
+    let (list, item) = items(rule.each.as_deref()?, &key, scope, mistakes)?;
+    // Whoever fills such a list could make thousands of events of one.
+    if !list.is_listed() {
+        mistakes.add(&key, "is the application's own JSON, in which lists can be of any length");
+        return None;
+    }
+    Some((list, item))
 }
 
 fn audience(rule: &table::Outbound, name: EventName, mistakes: &Mistakes) -> Audience {

@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use parlance_domain::{
     call::CallSignal,
-    conversation::{Conversation, ParticipantChange},
+    conversation::{Activity, Conversation, ParticipantChange},
     custom::CustomEvent,
     entry::Envelope,
     event::{Event, Typing},
     id::{ConversationId, MessageId, SessionId, UserId},
     notification::Notification,
     presence::{Member, Presence},
-    receipt::Cursor,
+    receipt::{Covered, Cursor, ReceiptKind, Receipts},
     time::Timestamp,
     upload::{Upload, UploadProgress},
     user::Profile,
+    user_event::DeliveredMessages,
     version::{Seq, Version},
 };
 use serde_json::{Value, json};
@@ -84,7 +85,8 @@ pub enum Told {
 }
 
 /// What one envelope tells: one event, except for receipts, of which there is one for each cursor that moved. A cursor
-/// that read is not told as delivered again, except beyond what was read.
+/// that read is not told as delivered again, except beyond what was read. Then, when messages were looked up, what they
+/// have got to for the first time.
 pub fn client_events(envelope: &Envelope) -> Vec<Told> {
     let event = |name, fields| {
         vec![Told::Event(ClientEvent::new(name, fields).from(envelope.header.origin.as_ref()))]
@@ -112,8 +114,8 @@ pub fn client_events(envelope: &Envelope) -> Vec<Told> {
         Event::CallAnswered(call) => event(EventName::CallAnswered, call.view()),
         Event::CallEnded(call) => event(EventName::CallEnded, call.view()),
         Event::Custom(custom) => vec![Told::Custom(custom.clone())],
-        Event::Receipts(cursors) => {
-            cursors.iter().flat_map(|cursor| receipts(envelope, cursor)).map(Told::Event).collect()
+        Event::Receipts(receipts) => {
+            receipts_told(envelope, receipts).into_iter().map(Told::Event).collect()
         }
         Event::TypingStarted(by) => vec![Told::Event(typing_started(envelope, by))],
         Event::TypingStopped(by) => vec![Told::Event(typing_stopped(envelope, by))],
@@ -153,21 +155,65 @@ fn participant(envelope: &Envelope, change: &ParticipantChange) -> Value {
     })
 }
 
-fn receipts(envelope: &Envelope, cursor: &Cursor) -> impl Iterator<Item = ClientEvent> {
-    let told = |name, seq: Seq, message: Option<MessageId>| {
-        let fields = json!({
+fn receipts_told(envelope: &Envelope, receipts: &Receipts) -> Vec<ClientEvent> {
+    let mut told: Vec<ClientEvent> =
+        receipts.cursors.iter().flat_map(|cursor| receipt(envelope, receipts, cursor)).collect();
+    for kind in [ReceiptKind::Delivered, ReceiptKind::Read] {
+        let first = receipts.first(kind).into_iter();
+        told.extend(first.map(|(cursor, messages)| message_status(envelope, kind, cursor, &messages)));
+    }
+    told
+}
+
+fn receipt<'a>(
+    envelope: &'a Envelope,
+    receipts: &'a Receipts,
+    cursor: &'a Cursor,
+) -> impl Iterator<Item = ClientEvent> {
+    let told = |name, kind, message: Option<MessageId>, above| {
+        let mut fields = json!({
             "conversationId": envelope.conversation,
             "userId": cursor.user,
-            "seq": seq,
+            "seq": cursor.at(kind),
             "messageId": message,
             "at": envelope.header.at,
         });
+        if let (Value::Object(fields), Some(_)) = (&mut fields, &receipts.before) {
+            let messages: Vec<Value> = receipts.newly(cursor, kind, above).map(covered).collect();
+            fields.insert("messages".to_owned(), Value::from(messages));
+        }
         ClientEvent::new(name, fields).from(cursor.origin.as_ref())
     };
+    let (delivered, read) = (ReceiptKind::Delivered, ReceiptKind::Read);
+    let (delivered_at, read_at) = (cursor.delivered_message, cursor.read_message);
     let delivered = (cursor.delivered > cursor.read)
-        .then(|| told(EventName::ReceiptDelivered, cursor.delivered, cursor.delivered_message));
-    let read = (cursor.read > Seq(0)).then(|| told(EventName::ReceiptRead, cursor.read, cursor.read_message));
+        .then(|| told(EventName::ReceiptDelivered, delivered, delivered_at, cursor.read));
+    let read = (cursor.read > Seq(0)).then(|| told(EventName::ReceiptRead, read, read_at, Seq(0)));
     delivered.into_iter().chain(read)
+}
+
+fn covered(message: &Covered) -> Value {
+    json!({"id": message.id, "seq": message.seq, "senderId": message.sender})
+}
+
+fn message_status(
+    envelope: &Envelope,
+    kind: ReceiptKind,
+    cursor: &Cursor,
+    messages: &[&Covered],
+) -> ClientEvent {
+    let status = match kind {
+        ReceiptKind::Delivered => "delivered",
+        ReceiptKind::Read => "read",
+    };
+    let fields = json!({
+        "conversationId": envelope.conversation,
+        "status": status,
+        "userId": cursor.user,
+        "at": envelope.header.at,
+        "messages": messages.iter().map(|message| covered(message)).collect::<Vec<_>>(),
+    });
+    ClientEvent::new(EventName::MessageStatus, fields).from(cursor.origin.as_ref())
 }
 
 fn typing_started(envelope: &Envelope, by: &Typing) -> ClientEvent {
@@ -201,26 +247,53 @@ fn member(name: EventName, envelope: &Envelope, member: &Member) -> ClientEvent 
     ClientEvent::new(name, fields).by(&member.user.id)
 }
 
-/// Somebody's presence is another.
+/// Somebody's presence is another: his first socket `came`, his last one `went`, or he chose another `status`, which can be
+/// to look offline.
 pub fn presence_changed(presence: &Presence) -> ClientEvent {
-    let event = ClientEvent::new(EventName::PresenceChanged, presence.view()).by(&presence.user);
+    let reason = match (presence.connected, &presence.session) {
+        (false, _) => "went",
+        (true, Some(_)) => "came",
+        (true, None) => "status",
+    };
+    let mut fields = presence.view();
+    if let Value::Object(fields) = &mut fields {
+        fields.insert("reason".to_owned(), json!(reason));
+    }
+    let event = ClientEvent::new(EventName::PresenceChanged, fields).by(&presence.user);
     ClientEvent { news: Some(News::of(presence)), ..event }
 }
 
-/// The socket is connected: as whom, as which session, in which dialect, and how often it is pinged.
-pub fn session_ready(
-    user: &Profile,
-    session: &SessionId,
-    dialect: &str,
-    ping_interval: Option<Duration>,
-) -> ClientEvent {
-    let interval = ping_interval.map(|interval| u64::try_from(interval.as_millis()).unwrap_or(u64::MAX));
+/// What a socket is told when it is connected.
+#[derive(Debug)]
+pub struct Ready<'a> {
+    /// Whose it is.
+    pub user: &'a Profile,
+    /// What it is called in events.
+    pub session: &'a SessionId,
+    /// What its own client calls it. Nobody else may know it: who does could speak for the client on polling.
+    pub socket: &'a str,
+    /// The conversation that it means when it names none; it is in it.
+    pub conversation: Option<&'a ConversationId>,
+    /// What the user is: there, when the application said so, else in general.
+    pub role: Option<&'a str>,
+    /// What it speaks.
+    pub dialect: &'a str,
+    /// How often it is pinged.
+    pub ping_interval: Option<Duration>,
+}
+
+/// The socket is connected.
+pub fn session_ready(ready: &Ready<'_>) -> ClientEvent {
+    let interval = |interval: Duration| u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
     let fields = json!({
-        "userId": user.id,
-        "sessionId": session.as_str(),
-        "user": user,
-        "dialect": dialect,
-        "pingIntervalMs": interval,
+        "userId": ready.user.id,
+        "sessionId": ready.session.as_str(),
+        "socketId": ready.socket,
+        "user": ready.user,
+        "role": ready.role,
+        "conversationId": ready.conversation,
+        "dialect": ready.dialect,
+        "pingIntervalMs": ready.ping_interval.map(interval),
     });
     ClientEvent::new(EventName::SessionReady, fields)
 }
@@ -237,6 +310,24 @@ pub fn session_expiring(expires_at: Timestamp, remaining: Duration) -> ClientEve
 /// A user is notified.
 pub fn notified(notification: &Notification) -> ClientEvent {
     ClientEvent::new(EventName::NotificationCreated, notification.view())
+}
+
+/// Something happened in a conversation of the user's.
+pub fn active(activity: &Activity) -> ClientEvent {
+    ClientEvent::new(EventName::ConversationActivity, activity.view())
+}
+
+/// Messages of the user's have arrived with somebody: one event each.
+pub fn messages_delivered(delivered: &DeliveredMessages) -> impl Iterator<Item = ClientEvent> {
+    delivered.messages.iter().map(|message| {
+        let fields = json!({
+            "messageId": message,
+            "conversationId": delivered.conversation,
+            "userId": delivered.to,
+            "at": Timestamp(delivered.at_ms),
+        });
+        ClientEvent::new(EventName::MessageDelivered, fields)
+    })
 }
 
 /// Another client of a call says something.

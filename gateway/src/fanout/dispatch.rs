@@ -180,7 +180,7 @@ impl Worker {
         };
         if !envelope.header.kind.is_durable() {
             match &mut envelope.event {
-                Event::Receipts(cursors) => *cursors = room.forward(cursors),
+                Event::Receipts(receipts) => receipts.cursors = room.forward(&receipts.cursors),
                 Event::PresenceChanged(presence) if !room.presences.note(presence) => return,
                 event => room.hear(event),
             }
@@ -367,13 +367,13 @@ impl Worker {
             member.socket.put_out(conversation, event);
             self.shared.typing.put_out(&member.user, conversation);
         }
-        let event = view::conversation_left(conversation, reason);
+        let event = Told::Event(view::conversation_left(conversation, reason));
+        let event = Encoded::new(&self.shared.dialects, event);
         if room.is_crowd() {
             // Behind what the lanes still hold for them.
-            let event = Arc::new(Encoded::new(&self.shared.dialects, Told::Event(event)));
-            self.chunks.extend(crowd::cut(&self.shared.lanes, &event, &out));
+            self.chunks.extend(crowd::cut(&self.shared.lanes, &Arc::new(event), &out));
         } else {
-            out.iter().for_each(|member| member.socket.tell(&event));
+            self.shared.delivered.increment(out.iter().map(|member| event.deliver(member)).sum());
         }
         self.linger_if_empty(conversation);
     }

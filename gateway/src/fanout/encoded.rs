@@ -1,13 +1,13 @@
 //! An event as the dialects of a room write it: encoded at most once a dialect, however many sockets there are.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use parlance_domain::entry::Envelope;
 
 use super::Member;
 use crate::{
     dialect::{
-        Audience, ClientEvent, Dialects, Frame,
+        Audience, ClientEvent, Dialect, Dialects, Frame,
         view::{self, Told},
     },
     socket::packet::SharedFrame,
@@ -15,17 +15,23 @@ use crate::{
 
 /// One event, encoded for a dialect when the first socket that speaks it is met.
 pub(crate) struct Encoded {
-    dialects: Dialects,
     event: Told,
     /// By the index of the dialect.
-    frames: Box<[OnceLock<Vec<SharedFrame>>]>,
+    frames: Box<[OnceLock<Written>]>,
+}
+
+/// The event as a dialect writes it.
+struct Written {
+    frames: Vec<SharedFrame>,
+    /// Held, so that its index is no other dialect's meanwhile.
+    _dialect: Arc<Dialect>,
 }
 
 impl Encoded {
     /// One event.
     pub(crate) fn new(dialects: &Dialects, event: Told) -> Self {
-        let frames = (0..dialects.count()).map(|_| OnceLock::new()).collect();
-        Self { dialects: dialects.clone(), event, frames }
+        let frames = (0..dialects.places()).map(|_| OnceLock::new()).collect();
+        Self { event, frames }
     }
 
     /// What an envelope tells: one event, except for receipts, of which there is one for each cursor.
@@ -36,7 +42,9 @@ impl Encoded {
     /// Hands the event to a socket; how many frames that took.
     pub(crate) fn deliver(&self, member: &Member) -> u64 {
         let is_origin = match &self.event {
-            Told::Event(event) => event.origin.is(&member.session, &member.user),
+            Told::Event(event) => {
+                event.name.is_for_one_socket() || event.origin.is(&member.session, &member.user)
+            }
             Told::Custom(_) => false,
         };
         let is_wanted = |shared: &&SharedFrame| match shared.frame.audience {
@@ -44,8 +52,20 @@ impl Encoded {
             Audience::Others => !is_origin,
             Audience::Sender => is_origin,
         };
-        let mut wanted = self.frames(member).iter().filter(is_wanted).peekable();
-        if wanted.peek().is_none() || !self.is_news_for(member) {
+        let dialect = &member.socket.dialect;
+        let late;
+        let frames = match self.frames.get(dialect.index().get()) {
+            Some(written) => &written.get_or_init(|| self.write(dialect)).frames,
+            // It was loaded after the event was made.
+            None => {
+                late = self.write(dialect);
+                &late.frames
+            }
+        };
+        let mut wanted = frames.iter().filter(is_wanted).peekable();
+        // What no rule holds for is noted as well: nothing older is told after it.
+        let is_silent = wanted.peek().is_none() && !(frames.is_empty() && self.is_spoken_of(member));
+        if is_silent || !self.is_news_for(member) {
             return 0;
         }
         let mut delivered = 0;
@@ -56,6 +76,14 @@ impl Encoded {
         delivered
     }
 
+    /// Whether the socket's dialect has rules for it, be they for others like it.
+    fn is_spoken_of(&self, member: &Member) -> bool {
+        match &self.event {
+            Told::Event(event) => member.socket.dialect.speaks_of(event.name),
+            Told::Custom(_) => true,
+        }
+    }
+
     /// Notes that a socket is told of it; false for what it knows already.
     fn is_news_for(&self, member: &Member) -> bool {
         match &self.event {
@@ -64,16 +92,18 @@ impl Encoded {
         }
     }
 
-    fn frames(&self, member: &Member) -> &[SharedFrame] {
-        let Some(frames) = self.frames.get(member.dialect.get()) else {
-            return &[];
+    fn write(&self, dialect: &Arc<Dialect>) -> Written {
+        Written { frames: self.encode(dialect), _dialect: Arc::clone(dialect) }
+    }
+
+    fn encode(&self, dialect: &Dialect) -> Vec<SharedFrame> {
+        let frames = match &self.event {
+            Told::Event(event) if !dialect.speaks_of(event.name) => return Vec::new(),
+            Told::Event(event) => dialect.encode(event),
+            Told::Custom(custom) => vec![Frame::custom(custom)],
         };
-        frames.get_or_init(|| match self.dialects.by_index(member.dialect) {
-            None => Vec::new(),
-            Some(dialect) => match &self.event {
-                Told::Event(event) => dialect.encode(event).into_iter().map(SharedFrame::from).collect(),
-                Told::Custom(custom) => vec![SharedFrame::from(Frame::custom(custom))],
-            },
-        })
+        metrics::counter!(crate::metrics::ENCODINGS.name, "dialect" => dialect.name().to_owned())
+            .increment(1);
+        frames.into_iter().map(SharedFrame::from).collect()
     }
 }

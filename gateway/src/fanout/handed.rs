@@ -7,7 +7,10 @@
 use parlance_domain::{entry::Envelope, event::Event, message::Message};
 
 use super::{Member, Shared, encoded::Encoded};
-use crate::command::receipts::{Delivery, Receipts};
+use crate::{
+    command::receipts::{Delivery, Receipts},
+    dialect::Dialect,
+};
 
 /// A message on its way to the sockets of a room.
 pub(super) struct Handed<'a> {
@@ -19,7 +22,9 @@ impl<'a> Handed<'a> {
     /// `None` for events that are not delivered in this sense, and when no dialect asks for it.
     pub(super) fn of(shared: &'a Shared, envelope: &'a Envelope) -> Option<Self> {
         match &envelope.event {
-            Event::MessageCreated(message) => Some(Self { receipts: shared.deliveries.as_ref()?, message }),
+            Event::MessageCreated(message) if shared.dialects.any_in_use(counts) => {
+                Some(Self { receipts: &shared.deliveries, message })
+            }
             _ => None,
         }
     }
@@ -27,8 +32,7 @@ impl<'a> Handed<'a> {
     /// It was handed to this socket.
     fn to(&self, member: &Member) {
         let message = self.message;
-        let counts = member.socket.dialect.behaviour().delivered_on_delivery;
-        if !counts || member.user == message.body.sender.id {
+        if !counts(&member.socket.dialect) || member.user == message.body.sender.id {
             return;
         }
         self.receipts.delivered(Delivery {
@@ -36,9 +40,14 @@ impl<'a> Handed<'a> {
             user: member.user.clone(),
             seq: message.seq,
             message: Some(message.body.id),
+            sender: Some(message.body.sender.id.clone()),
             origin: Some(member.session.clone()),
         });
     }
+}
+
+fn counts(dialect: &Dialect) -> bool {
+    dialect.behaviour().delivered_on_delivery
 }
 
 /// Hands an event to a socket; how many frames that took.

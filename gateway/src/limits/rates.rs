@@ -30,11 +30,15 @@ impl Rate {
         Self { count, per: Duration::from_secs(1), burst }
     }
 
+    /// The time between two, in the long run.
+    pub fn interval(self) -> Duration {
+        self.per / self.count.get()
+    }
+
     /// The same for the limiter.
     pub fn quota(self) -> Quota {
-        let interval = self.per / self.count.get();
         // More than one a nanosecond is no limit.
-        let quota = Quota::with_period(interval.max(Duration::from_nanos(1)));
+        let quota = Quota::with_period(self.interval().max(Duration::from_nanos(1)));
         quota.unwrap_or(Quota::per_second(NonZeroU32::MAX)).allow_burst(self.burst)
     }
 }

@@ -15,8 +15,9 @@ use parlance_domain::{
 use super::{limit::counted, problem::Problem};
 use crate::{
     app::App,
-    auth::{Identity, ServiceKeys, bearer},
+    auth::{Identity, OwnTokens, ServiceKeys, bearer},
     command::Actor,
+    dialect::Dialect,
 };
 
 const ACT_AS: HeaderName = HeaderName::from_static("x-act-as");
@@ -75,12 +76,19 @@ impl Caller {
         }
     }
 
-    async fn of(headers: &HeaderMap, app: &App) -> Result<Self, Rejection> {
+    /// Who makes a request to a route of a dialect, whose tokens may be others than the gateway's. Counts the request, like
+    /// the extractor does.
+    pub(super) async fn in_dialect(parts: &mut Parts, app: &App, dialect: &Dialect) -> Result<Self, Problem> {
+        let caller = Self::of(&parts.headers, app, dialect.tokens()).await;
+        counted(app, parts, caller)
+    }
+
+    async fn of(headers: &HeaderMap, app: &App, own: &OwnTokens) -> Result<Self, Rejection> {
         let token = match Shown::read(headers, app.service_keys())? {
             Shown::Key(user) => return Ok(Caller::Backend(user)),
             Shown::Token(token) => token,
         };
-        let identity = app.identify(token).await?;
+        let identity = app.identify(token, own).await?;
         if headers.contains_key(&ACT_AS) {
             return Err(Rejection::with(Code::Forbidden, "only a service key acts for others"));
         }
@@ -121,7 +129,7 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let caller = Self::of(&parts.headers, app).await;
+        let caller = Self::of(&parts.headers, app, &OwnTokens::default()).await;
         counted(app, parts, caller)
     }
 }

@@ -6,7 +6,7 @@ use parlance_domain::{
     call::Call,
     command::{Command, CommandName},
     id::CallId,
-    rejection::{Code, Rejection},
+    rejection::Rejection,
 };
 use serde_json::{Map, Value, json};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -15,10 +15,10 @@ use super::{
     body::Body,
     caller::Caller,
     etag::Tagged,
-    path::{CallPath, ConversationPath},
+    path::{self, CallPath, ConversationPath},
     problem::Problem,
     query::Query,
-    schema,
+    reply, schema,
 };
 use crate::{
     app::App,
@@ -59,9 +59,9 @@ pub(super) async fn start(
     ConversationPath(conversation): ConversationPath,
     body: Body,
 ) -> Result<impl IntoResponse, Problem> {
-    let mut fields = body.fields(START_FIELDS)?;
-    fields.insert("conversation".to_owned(), Value::from(String::from(conversation)));
-    let call = call_of(apply(&app, caller, CommandName::CallStart, fields).await?)?;
+    let fields = body.fields(START_FIELDS)?;
+    let start = path::command(CommandName::CallStart, "conversation", conversation, fields)?;
+    let call = reply::part(apply(&app, caller, start).await?, "call")?;
     Ok((StatusCode::CREATED, Json(call)))
 }
 
@@ -110,7 +110,7 @@ pub(super) async fn get(
     caller: Caller,
     CallPath(call): CallPath,
 ) -> Result<Tagged, Problem> {
-    Ok(Tagged(call_of(apply(&app, caller, CommandName::CallGet, of(call)).await?)?))
+    Ok(Tagged(to_call(&app, caller, CommandName::CallGet, call).await?))
 }
 
 /// Answer a call
@@ -129,7 +129,7 @@ pub(super) async fn answer(
     caller: Caller,
     CallPath(call): CallPath,
 ) -> Result<impl IntoResponse, Problem> {
-    Ok(Json(call_of(apply(&app, caller, CommandName::CallAnswer, of(call)).await?)?))
+    Ok(Json(to_call(&app, caller, CommandName::CallAnswer, call).await?))
 }
 
 /// End a call
@@ -148,7 +148,7 @@ pub(super) async fn end(
     caller: Caller,
     CallPath(call): CallPath,
 ) -> Result<impl IntoResponse, Problem> {
-    Ok(Json(call_of(apply(&app, caller, CommandName::CallEnd, of(call)).await?)?))
+    Ok(Json(to_call(&app, caller, CommandName::CallEnd, call).await?))
 }
 
 /// Relay a signal
@@ -170,27 +170,18 @@ pub(super) async fn signal(
     CallPath(call): CallPath,
     body: Body,
 ) -> Result<impl IntoResponse, Problem> {
-    let mut fields = body.fields(SIGNAL_FIELDS)?;
-    fields.insert("call".to_owned(), Value::from(call));
-    apply(&app, caller, CommandName::CallSignal, fields).await?;
+    let signal = path::command(CommandName::CallSignal, "call", call, body.fields(SIGNAL_FIELDS)?)?;
+    apply(&app, caller, signal).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({}))))
 }
 
-async fn apply(
-    app: &App,
-    caller: Caller,
-    name: CommandName,
-    fields: Map<String, Value>,
-) -> Result<Value, Rejection> {
-    let command = Command::parse(name, fields)?;
+/// Does something to a call, and gives the call.
+async fn to_call(app: &App, caller: Caller, name: CommandName, call: String) -> Result<Value, Rejection> {
+    let command = path::command(name, "call", call, Map::new())?;
+    reply::part(apply(app, caller, command).await?, "call")
+}
+
+async fn apply(app: &App, caller: Caller, command: Command) -> Result<Value, Rejection> {
     let actor = caller.actor(app).await?;
     command::call(app, &actor, command).await
-}
-
-fn of(call: String) -> Map<String, Value> {
-    Map::from_iter([("call".to_owned(), Value::from(call))])
-}
-
-fn call_of(mut reply: Value) -> Result<Value, Rejection> {
-    Ok(reply.get_mut("call").map(Value::take).ok_or(Code::Internal)?)
 }

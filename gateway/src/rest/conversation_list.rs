@@ -2,10 +2,16 @@
 
 use axum::{Json, extract::State};
 use parlance_domain::command::{Command, CommandName};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{caller::Caller, path::UserPath, problem::Problem, query::Query, schema};
+use super::{
+    caller::Caller,
+    path::{self, UserPath},
+    problem::Problem,
+    query::Query,
+    schema,
+};
 use crate::{app::App, command};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -29,7 +35,7 @@ pub(super) async fn own(
     caller: Caller,
     query: Query,
 ) -> Result<Json<Value>, Problem> {
-    list(&app, caller, query.fields()?).await
+    list(&app, caller, Command::parse(CommandName::ConversationList, query.fields()?)?).await
 }
 
 /// List a user's conversations
@@ -49,13 +55,10 @@ pub(super) async fn of_user(
     UserPath(user): UserPath,
     query: Query,
 ) -> Result<Json<Value>, Problem> {
-    let mut fields = query.fields()?;
-    fields.insert("user".to_owned(), Value::from(String::from(user)));
-    list(&app, caller, fields).await
+    list(&app, caller, path::command(CommandName::ConversationList, "user", user, query.fields()?)?).await
 }
 
-async fn list(app: &App, caller: Caller, fields: Map<String, Value>) -> Result<Json<Value>, Problem> {
-    let list = Command::parse(CommandName::ConversationList, fields)?;
+async fn list(app: &App, caller: Caller, list: Command) -> Result<Json<Value>, Problem> {
     let actor = caller.actor(app).await?;
     Ok(Json(command::call(app, &actor, list).await?))
 }

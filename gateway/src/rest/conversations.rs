@@ -9,7 +9,6 @@ use axum::{
 use parlance_domain::{
     command::{Command, CommandName},
     id::ConversationId,
-    rejection::{Code, Rejection},
 };
 use serde_json::{Map, Value};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -18,9 +17,9 @@ use super::{
     body::Body,
     caller::Caller,
     etag::{self, Tagged},
-    path::ConversationPath,
+    path::{self, ConversationPath},
     problem::Problem,
-    schema,
+    reply, schema,
 };
 use crate::{
     app::App,
@@ -57,10 +56,8 @@ pub(super) async fn create(
 ) -> Result<impl IntoResponse, Problem> {
     let actor = caller.administrator()?;
     let create = Command::parse(CommandName::ConversationCreate, body.fields(NEW_FIELDS)?)?;
-    let reply = command::call(&app, &actor, create).await?;
-    let is_new = reply.get("created") == Some(&Value::Bool(true));
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(conversation_of(reply)?)))
+    let created = command::call(&app, &actor, create).await?;
+    Ok((reply::status(created.get("created")), Json(reply::part(created, "conversation")?)))
 }
 
 /// Read a conversation
@@ -117,11 +114,12 @@ pub(super) async fn update(
 ) -> Result<Tagged, Problem> {
     let actor = caller.administrator()?;
     let fields = body.fields(CHANGE_FIELDS)?;
-    let update = command(CommandName::ConversationUpdate, conversation.clone(), fields)?;
+    let update =
+        path::command(CommandName::ConversationUpdate, "conversation", conversation.clone(), fields)?;
     if headers.contains_key(axum::http::header::IF_MATCH) {
         etag::matches(&headers, &read(&app, &actor, conversation).await?)?;
     }
-    Ok(Tagged(conversation_of(command::call(&app, &actor, update).await?)?))
+    Ok(Tagged(reply::part(command::call(&app, &actor, update).await?, "conversation")?))
 }
 
 /// Delete a conversation
@@ -141,26 +139,12 @@ pub(super) async fn delete(
     ConversationPath(conversation): ConversationPath,
 ) -> Result<impl IntoResponse, Problem> {
     let actor = caller.administrator()?;
-    let delete = command(CommandName::ConversationDelete, conversation, Map::new())?;
+    let delete = path::command(CommandName::ConversationDelete, "conversation", conversation, Map::new())?;
     command::call(&app, &actor, delete).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn read(app: &App, actor: &Actor, conversation: ConversationId) -> Result<Value, Problem> {
-    let get = command(CommandName::ConversationGet, conversation, Map::new())?;
-    Ok(conversation_of(command::call(app, actor, get).await?)?)
-}
-
-fn command(
-    name: CommandName,
-    conversation: ConversationId,
-    mut fields: Map<String, Value>,
-) -> Result<Command, Rejection> {
-    fields.insert("conversation".to_owned(), Value::from(String::from(conversation)));
-    Command::parse(name, fields)
-}
-
-fn conversation_of(mut reply: Value) -> Result<Value, Rejection> {
-    let conversation = reply.get_mut("conversation").map(Value::take);
-    conversation.ok_or_else(|| Rejection::with(Code::Internal, "the reply has no conversation"))
+    let get = path::command(CommandName::ConversationGet, "conversation", conversation, Map::new())?;
+    Ok(reply::part(command::call(app, actor, get).await?, "conversation")?)
 }

@@ -1,11 +1,17 @@
 //! `/v1/conversations/{id}/members`: who is there now.
 
 use axum::{Json, extract::State};
-use parlance_domain::command::{Command, CommandName};
+use parlance_domain::command::CommandName;
 use serde_json::Value;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{caller::Caller, path::ConversationPath, problem::Problem, query::Query, schema};
+use super::{
+    caller::Caller,
+    path::{self, ConversationPath},
+    problem::Problem,
+    query::Query,
+    schema,
+};
 use crate::{app::App, command};
 
 pub(super) fn routes() -> OpenApiRouter<App> {
@@ -30,9 +36,7 @@ pub(super) async fn list(
     ConversationPath(conversation): ConversationPath,
     query: Query,
 ) -> Result<Json<Value>, Problem> {
-    let mut fields = query.fields()?;
-    fields.insert("conversation".to_owned(), Value::from(String::from(conversation)));
-    let list = Command::parse(CommandName::MemberList, fields)?;
+    let list = path::command(CommandName::MemberList, "conversation", conversation, query.fields()?)?;
     let actor = caller.actor(&app).await?;
     Ok(Json(command::call(&app, &actor, list).await?))
 }

@@ -7,11 +7,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::IntoResponse,
 };
-use parlance_domain::{
-    command::{Command, CommandName},
-    id::ConversationId,
-    rejection::{Code, Rejection},
-};
+use parlance_domain::{command::CommandName, rejection::Rejection};
 use serde_json::{Map, Value};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -20,10 +16,10 @@ use super::{
     caller::Caller,
     etag::{self, Tagged},
     idempotency::KeyedName,
-    path::{ConversationPath, MessagePath},
+    path::{self, ConversationPath, MessagePath},
     problem::Problem,
     query::Query,
-    schema,
+    reply, schema,
 };
 use crate::{
     app::App,
@@ -70,9 +66,9 @@ pub(super) async fn send(
     {
         fields.insert("client_id".to_owned(), Value::from(String::from(name)));
     }
-    let send = command(CommandName::MessageSend, conversation, fields)?;
+    let send = path::command(CommandName::MessageSend, "conversation", conversation, fields)?;
     let actor = caller.actor(&app).await?;
-    let message = message_of(command::call(&app, &actor, send).await?)?;
+    let message = reply::part(command::call(&app, &actor, send).await?, "message")?;
     Ok((StatusCode::CREATED, Json(message)))
 }
 
@@ -95,7 +91,7 @@ pub(super) async fn history(
     ConversationPath(conversation): ConversationPath,
     query: Query,
 ) -> Result<impl IntoResponse, Problem> {
-    let history = command(CommandName::MessageHistory, conversation, query.fields()?)?;
+    let history = path::command(CommandName::MessageHistory, "conversation", conversation, query.fields()?)?;
     let actor = caller.actor(&app).await?;
     Ok(Json(command::call(&app, &actor, history).await?))
 }
@@ -124,9 +120,8 @@ pub(super) async fn get(
 }
 
 async fn read(app: &App, actor: &Actor, message: String) -> Result<Value, Rejection> {
-    let fields = Map::from_iter([("message".to_owned(), Value::from(message))]);
-    let get = Command::parse(CommandName::MessageGet, fields)?;
-    message_of(command::call(app, actor, get).await?)
+    let get = path::command(CommandName::MessageGet, "message", message, Map::new())?;
+    reply::part(command::call(app, actor, get).await?, "message")
 }
 
 /// Edit a message
@@ -152,14 +147,13 @@ pub(super) async fn edit(
     headers: HeaderMap,
     body: Body,
 ) -> Result<impl IntoResponse, Problem> {
-    let mut fields = body.fields(EDIT_FIELDS)?;
-    fields.insert("message".to_owned(), Value::from(message.clone()));
-    let edit = Command::parse(CommandName::MessageEdit, fields)?;
+    let fields = body.fields(EDIT_FIELDS)?;
+    let edit = path::command(CommandName::MessageEdit, "message", message.clone(), fields)?;
     let actor = caller.actor(&app).await?;
     if headers.contains_key(header::IF_MATCH) {
         etag::matches(&headers, &read(&app, &actor, message).await?)?;
     }
-    Ok(Json(message_of(command::call(&app, &actor, edit).await?)?))
+    Ok(Json(reply::part(command::call(&app, &actor, edit).await?, "message")?))
 }
 
 /// Delete a message
@@ -178,21 +172,7 @@ pub(super) async fn delete(
     caller: Caller,
     MessagePath(message): MessagePath,
 ) -> Result<impl IntoResponse, Problem> {
-    let fields = Map::from_iter([("message".to_owned(), Value::from(message))]);
-    let delete = Command::parse(CommandName::MessageDelete, fields)?;
+    let delete = path::command(CommandName::MessageDelete, "message", message, Map::new())?;
     let actor = caller.actor(&app).await?;
-    Ok(Json(message_of(command::call(&app, &actor, delete).await?)?))
-}
-
-fn message_of(mut reply: Value) -> Result<Value, Rejection> {
-    Ok(reply.get_mut("message").map(Value::take).ok_or(Code::Internal)?)
-}
-
-fn command(
-    name: CommandName,
-    conversation: ConversationId,
-    mut fields: Map<String, Value>,
-) -> Result<Command, Rejection> {
-    fields.insert("conversation".to_owned(), Value::from(String::from(conversation)));
-    Command::parse(name, fields)
+    Ok(Json(reply::part(command::call(&app, &actor, delete).await?, "message")?))
 }

@@ -1,14 +1,17 @@
 //! `/v1/users/{id}/notifications`: what a user was told, for the user himself and for backends, who also make some.
 
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
-use parlance_domain::{
-    command::{Command, CommandName},
-    rejection::Code,
-};
-use serde_json::Value;
+use parlance_domain::command::{Command, CommandName};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{body::Body, caller::Caller, path::UserPath, problem::Problem, query::Query, schema};
+use super::{
+    body::Body,
+    caller::Caller,
+    path::{self, UserPath},
+    problem::Problem,
+    query::Query,
+    reply, schema,
+};
 use crate::{app::App, command};
 
 const NOTIFY_FIELDS: &[(&str, &str)] = &[("type", "type"), ("text", "text"), ("data", "data")];
@@ -38,11 +41,9 @@ pub(super) async fn notify(
     body: Body,
 ) -> Result<impl IntoResponse, Problem> {
     let actor = caller.administrator()?;
-    let mut fields = body.fields(NOTIFY_FIELDS)?;
-    fields.insert("user".to_owned(), Value::from(String::from(user)));
-    let notify = Command::parse(CommandName::NotificationSend, fields)?;
-    let mut reply = command::call(&app, &actor, notify).await?;
-    let notification = reply.get_mut("notification").map(Value::take).ok_or(Code::Internal)?;
+    let fields = body.fields(NOTIFY_FIELDS)?;
+    let notify = path::command(CommandName::NotificationSend, "user", user, fields)?;
+    let notification = reply::part(command::call(&app, &actor, notify).await?, "notification")?;
     Ok((StatusCode::CREATED, Json(notification)))
 }
 

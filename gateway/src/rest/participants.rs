@@ -1,17 +1,21 @@
 //! `/v1/conversations/{id}/participants`: who takes part, and as what.
 
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
-use parlance_domain::command::{Command, CommandName};
+use parlance_domain::{
+    command::{Command, CommandName},
+    id::{ConversationId, UserId},
+    rejection::Rejection,
+};
 use serde_json::{Map, Value};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     body::Body,
     caller::Caller,
-    path::{ConversationPath, ParticipantPath},
+    path::{self, ConversationPath, ParticipantPath},
     problem::Problem,
     query::Query,
-    schema,
+    reply, schema,
 };
 use crate::{app::App, command};
 
@@ -38,9 +42,7 @@ pub(super) async fn list(
     ConversationPath(conversation): ConversationPath,
     query: Query,
 ) -> Result<Json<Value>, Problem> {
-    let mut fields = query.fields()?;
-    fields.insert("conversation".to_owned(), Value::from(String::from(conversation)));
-    let list = Command::parse(CommandName::ParticipantList, fields)?;
+    let list = path::command(CommandName::ParticipantList, "conversation", conversation, query.fields()?)?;
     let actor = caller.actor(&app).await?;
     Ok(Json(command::call(&app, &actor, list).await?))
 }
@@ -64,16 +66,15 @@ pub(super) async fn list(
 pub(super) async fn add(
     State(app): State<App>,
     caller: Caller,
-    path: ParticipantPath,
+    ParticipantPath(conversation, user): ParticipantPath,
     body: Option<Body>,
 ) -> Result<impl IntoResponse, Problem> {
     let actor = caller.administrator()?;
     let fields = body.map(|body| body.fields(ROLE_FIELDS)).transpose()?.unwrap_or_default();
-    let add = Command::parse(CommandName::ParticipantAdd, with_path(fields, path))?;
-    let mut reply = command::call(&app, &actor, add).await?;
-    let added = reply.as_object_mut().and_then(|reply| reply.remove("added"));
-    let status = if added == Some(Value::Bool(true)) { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(reply)))
+    let add = on(CommandName::ParticipantAdd, conversation, user, fields)?;
+    let mut participant = command::call(&app, &actor, add).await?;
+    let added = participant.as_object_mut().and_then(|participant| participant.remove("added"));
+    Ok((reply::status(added.as_ref()), Json(participant)))
 }
 
 /// Remove a participant
@@ -90,19 +91,20 @@ pub(super) async fn add(
 pub(super) async fn remove(
     State(app): State<App>,
     caller: Caller,
-    path: ParticipantPath,
+    ParticipantPath(conversation, user): ParticipantPath,
 ) -> Result<impl IntoResponse, Problem> {
     let actor = caller.administrator()?;
-    let remove = Command::parse(CommandName::ParticipantRemove, with_path(Map::new(), path))?;
+    let remove = on(CommandName::ParticipantRemove, conversation, user, Map::new())?;
     command::call(&app, &actor, remove).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn with_path(
+fn on(
+    name: CommandName,
+    conversation: ConversationId,
+    user: UserId,
     mut fields: Map<String, Value>,
-    ParticipantPath(conversation, user): ParticipantPath,
-) -> Map<String, Value> {
-    fields.insert("conversation".to_owned(), Value::from(String::from(conversation)));
+) -> Result<Command, Rejection> {
     fields.insert("user".to_owned(), Value::from(String::from(user)));
-    fields
+    path::command(name, "conversation", conversation, fields)
 }

@@ -1,14 +1,16 @@
-//! The ids in a path.
+//! The ids in a path, and commands on what they name.
 
 use axum::{
     extract::{FromRequestParts, Path},
     http::request::Parts,
 };
 use parlance_domain::{
+    command::{Command, CommandName},
     id::{ConversationId, UserId},
     rejection::Rejection,
 };
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use super::problem::Problem;
 
@@ -87,6 +89,20 @@ impl<S: Send + Sync> FromRequestParts<S> for ParticipantPath {
         let user = UserId::new(user).map_err(|problem| Rejection::invalid("user", problem))?;
         Ok(Self(self::conversation(&conversation)?, user))
     }
+}
+
+/// A command with these fields on what the path names, whose id the command takes in `place`.
+///
+/// # Errors
+/// Those of [`Command::parse`].
+pub(super) fn command(
+    name: CommandName,
+    place: &str,
+    id: impl Into<String>,
+    mut fields: Map<String, Value>,
+) -> Result<Command, Rejection> {
+    fields.insert(place.to_owned(), Value::from(id.into()));
+    Command::parse(name, fields)
 }
 
 fn conversation(text: &str) -> Result<ConversationId, Rejection> {

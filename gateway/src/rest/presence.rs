@@ -8,7 +8,7 @@ use parlance_domain::{
 use serde_json::Value;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{body::Body, caller::Caller, path::UserPath, problem::Problem, query::Query, schema};
+use super::{body::Body, caller::Caller, path::UserPath, problem::Problem, query::Query, reply, schema};
 use crate::{app::App, command};
 
 const FIELDS: &[(&str, &str)] = &[("status", "status")];
@@ -83,6 +83,5 @@ pub(super) async fn set(
 ) -> Result<Json<Value>, Problem> {
     let set = Command::parse(CommandName::PresenceSet, body.fields(FIELDS)?)?;
     let actor = caller.owner(user)?;
-    let mut reply = command::call(&app, &actor, set).await?;
-    Ok(Json(reply.get_mut("presence").map(Value::take).ok_or(Code::Internal)?))
+    Ok(Json(reply::part(command::call(&app, &actor, set).await?, "presence")?))
 }

@@ -1,7 +1,7 @@
 //! What a request that is not carried out is answered: `application/problem+json` (RFC 9457) with the stable code of
 //! the rejection, and with codes of its own for what only HTTP can get wrong.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use axum::{
     Json,
@@ -104,6 +104,21 @@ impl Problem {
     }
 }
 
+impl Problem {
+    /// The status, and the same in canonical words: what only HTTP can get wrong gets the code that comes next to it.
+    pub(super) fn into_rejection(self) -> (StatusCode, Rejection) {
+        let known = Code::ALL.iter().copied().find(|code| code.as_str() == self.code);
+        let code = known.unwrap_or(match self.status {
+            StatusCode::PAYLOAD_TOO_LARGE => Code::ContentTooLarge,
+            StatusCode::REQUEST_TIMEOUT => Code::Unavailable,
+            _ => Code::InvalidPayload,
+        });
+        let mut rejection = Rejection::with(code, self.detail);
+        rejection.retry_after = self.retry_after_ms.map(Duration::from_millis);
+        (self.status, rejection)
+    }
+}
+
 impl From<Rejection> for Problem {
     fn from(rejection: Rejection) -> Self {
         let Rejection { code, message, retry_after } = rejection;
@@ -126,9 +141,12 @@ impl From<Code> for Problem {
 
 fn status(code: Code) -> StatusCode {
     match code {
-        Code::TokenMissing | Code::TokenInvalid | Code::TokenExpired | Code::TokenRevoked => {
-            StatusCode::UNAUTHORIZED
-        }
+        Code::TokenMissing
+        | Code::TokenMalformed
+        | Code::TokenInvalid
+        | Code::TokenExpired
+        | Code::TokenRevoked
+        | Code::HandshakeIncomplete => StatusCode::UNAUTHORIZED,
         Code::Forbidden | Code::NotAParticipant => StatusCode::FORBIDDEN,
         Code::NotFound | Code::UnknownEvent => StatusCode::NOT_FOUND,
         Code::Conflict | Code::LimitReached => StatusCode::CONFLICT,
@@ -180,8 +198,6 @@ impl IntoResponse for Problem {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use axum::body::to_bytes;
     use serde_json::{Value, json};
 

@@ -16,15 +16,23 @@ impl Query {
     /// # Errors
     /// `invalid_payload` when one is there twice.
     pub(super) fn fields(&self) -> Result<Map<String, Value>, Rejection> {
-        let mut fields = Map::new();
-        for (name, value) in url::form_urlencoded::parse(self.0.as_bytes()) {
-            if fields.contains_key(&*name) {
-                return Err(Rejection::invalid(&name, "is there more than once"));
-            }
-            fields.insert(name.into_owned(), Value::String(value.into_owned()));
-        }
-        Ok(fields)
+        fields(&self.0)
     }
+}
+
+/// The parameters of a query as texts.
+///
+/// # Errors
+/// `invalid_payload` when one is there twice.
+pub(super) fn fields(query: &str) -> Result<Map<String, Value>, Rejection> {
+    let mut fields = Map::new();
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        if fields.contains_key(&*name) {
+            return Err(Rejection::invalid(&name, "is there more than once"));
+        }
+        fields.insert(name.into_owned(), Value::String(value.into_owned()));
+    }
+    Ok(fields)
 }
 
 /// Refuses a query that has another parameter than these.

@@ -1,14 +1,14 @@
 //! Reactions: `/v1/messages/{id}/reactions` to toggle one, `/v1/messages/{id}/reactions/{emoji}` to add and to remove one.
 
 use axum::{Json, extract::State};
-use parlance_domain::command::{Command, CommandName};
+use parlance_domain::command::CommandName;
 use serde_json::{Map, Value};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     body::Body,
     caller::Caller,
-    path::{MessagePath, ReactionPath},
+    path::{self, MessagePath, ReactionPath},
     problem::Problem,
     schema,
 };
@@ -38,9 +38,7 @@ pub(super) async fn toggle(
     MessagePath(message): MessagePath,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
-    let mut fields = body.fields(TOGGLE_FIELDS)?;
-    fields.insert("message".to_owned(), Value::from(message));
-    react(&app, caller, CommandName::ReactionToggle, fields).await
+    react(&app, caller, CommandName::ReactionToggle, message, body.fields(TOGGLE_FIELDS)?).await
 }
 
 /// Add a reaction
@@ -57,9 +55,9 @@ pub(super) async fn toggle(
 pub(super) async fn add(
     State(app): State<App>,
     caller: Caller,
-    path: ReactionPath,
+    ReactionPath(message, emoji): ReactionPath,
 ) -> Result<Json<Value>, Problem> {
-    react(&app, caller, CommandName::ReactionAdd, fields(path)).await
+    react(&app, caller, CommandName::ReactionAdd, message, with(emoji)).await
 }
 
 /// Remove a reaction
@@ -76,23 +74,23 @@ pub(super) async fn add(
 pub(super) async fn remove(
     State(app): State<App>,
     caller: Caller,
-    path: ReactionPath,
+    ReactionPath(message, emoji): ReactionPath,
 ) -> Result<Json<Value>, Problem> {
-    react(&app, caller, CommandName::ReactionRemove, fields(path)).await
+    react(&app, caller, CommandName::ReactionRemove, message, with(emoji)).await
 }
 
-fn fields(ReactionPath(message, emoji): ReactionPath) -> Map<String, Value> {
-    let field = |(name, text): (&str, String)| (name.to_owned(), Value::from(text));
-    [("message", message), ("emoji", emoji)].map(field).into_iter().collect()
+fn with(emoji: String) -> Map<String, Value> {
+    Map::from_iter([("emoji".to_owned(), Value::from(emoji))])
 }
 
 async fn react(
     app: &App,
     caller: Caller,
     name: CommandName,
+    message: String,
     fields: Map<String, Value>,
 ) -> Result<Json<Value>, Problem> {
-    let react = Command::parse(name, fields)?;
+    let react = path::command(name, "message", message, fields)?;
     let actor = caller.actor(app).await?;
     Ok(Json(command::call(app, &actor, react).await?))
 }

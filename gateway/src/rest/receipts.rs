@@ -1,14 +1,17 @@
 //! `/v1/conversations/{id}/receipts`: how far a user has got.
 
 use axum::{Json, extract::State};
-use parlance_domain::{
-    command::{Command, CommandName},
-    rejection::Rejection,
-};
+use parlance_domain::{command::CommandName, rejection::Rejection};
 use serde_json::Value;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{body::Body, caller::Caller, path::ConversationPath, problem::Problem, schema};
+use super::{
+    body::Body,
+    caller::Caller,
+    path::{self, ConversationPath},
+    problem::Problem,
+    schema,
+};
 use crate::{app::App, command};
 
 const FIELDS: &[(&str, &str)] = &[("type", "type"), ("seq", "seq"), ("messageIds", "messages")];
@@ -43,8 +46,7 @@ pub(super) async fn create(
         Value::Null => return Err(Rejection::invalid("type", "is missing").into()),
         _ => return Err(Rejection::invalid("type", "is neither delivered nor read").into()),
     };
-    fields.insert("conversation".to_owned(), Value::from(String::from(conversation)));
-    let receipt = Command::parse(name, fields)?;
+    let receipt = path::command(name, "conversation", conversation, fields)?;
     let actor = caller.actor(&app).await?;
     Ok(Json(command::call(&app, &actor, receipt).await?))
 }

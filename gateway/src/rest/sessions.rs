@@ -5,7 +5,13 @@ use parlance_domain::command::{Command, CommandName};
 use serde_json::Value;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{body::Body, caller::Caller, path::UserPath, problem::Problem, schema};
+use super::{
+    body::Body,
+    caller::Caller,
+    path::{self, UserPath},
+    problem::Problem,
+    schema,
+};
 use crate::{app::App, command};
 
 /// What a revocation may say, and what a command calls it.
@@ -82,8 +88,7 @@ pub(super) async fn revoke(
     body: Option<Body>,
 ) -> Result<Json<Value>, Problem> {
     let actor = caller.administrator()?;
-    let mut fields = body.map(|body| body.fields(REVOCATION_FIELDS)).transpose()?.unwrap_or_default();
-    fields.insert("user".to_owned(), Value::from(String::from(user)));
-    let revoke = Command::parse(CommandName::UserRevoke, fields)?;
+    let fields = body.map(|body| body.fields(REVOCATION_FIELDS)).transpose()?.unwrap_or_default();
+    let revoke = path::command(CommandName::UserRevoke, "user", user, fields)?;
     Ok(Json(command::call(&app, &actor, revoke).await?))
 }

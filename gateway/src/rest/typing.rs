@@ -1,14 +1,17 @@
 //! `/v1/conversations/{id}/typing`: whether a user is writing.
 
 use axum::{Json, extract::State};
-use parlance_domain::{
-    command::{Command, CommandName},
-    rejection::Rejection,
-};
+use parlance_domain::{command::CommandName, rejection::Rejection};
 use serde_json::{Map, Value};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{body::Body, caller::Caller, path::ConversationPath, problem::Problem, schema};
+use super::{
+    body::Body,
+    caller::Caller,
+    path::{self, ConversationPath},
+    problem::Problem,
+    schema,
+};
 use crate::{app::App, command};
 
 const FIELDS: &[(&str, &str)] = &[("state", "state")];
@@ -42,8 +45,7 @@ pub(super) async fn tell(
         Value::Null => return Err(Rejection::invalid("state", "is missing").into()),
         _ => return Err(Rejection::invalid("state", "is neither started nor stopped").into()),
     };
-    let fields = Map::from_iter([("conversation".to_owned(), Value::from(String::from(conversation)))]);
-    let typing = Command::parse(name, fields)?;
+    let typing = path::command(name, "conversation", conversation, Map::new())?;
     let actor = caller.actor(&app).await?;
     Ok(Json(command::call(&app, &actor, typing).await?))
 }

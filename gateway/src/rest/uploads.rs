@@ -21,8 +21,9 @@ use parlance_domain::{
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{caller::Caller, limit::counted, problem::Problem, query::Query, schema};
-use crate::{app::App, command::Actor, uploads::UploadError};
-use form::{discard, receive, throw_away};
+use crate::{app::App, auth::OwnTokens, command::Actor, uploads::UploadError};
+use form::{discard, receive};
+pub(super) use form::{Unknown, keep, throw_away};
 use serve::{part, serve};
 
 /// What may stand around a file in its form, in bytes.
@@ -55,6 +56,20 @@ async fn upload(
     request: Request,
 ) -> Result<impl IntoResponse, Problem> {
     let actor = caller.actor(&app).await?;
+    let upload = take_in(&app, &actor, Unknown::Refused, request).await?;
+    Ok((StatusCode::CREATED, Json(upload.view())))
+}
+
+/// Takes a file in that stands in a form.
+///
+/// # Errors
+/// Why it was not stored; what was read of the form is gone.
+pub(super) async fn take_in(
+    app: &App,
+    actor: &Actor,
+    unknown: Unknown,
+    mut request: Request,
+) -> Result<Upload, Problem> {
     let owner = actor.profile()?;
     let slot = match app.uploads.slot(&owner.id) {
         Ok(slot) => slot,
@@ -63,15 +78,16 @@ async fn upload(
             return Err(error.into());
         }
     };
+    DefaultBodyLimit::disable().apply(&mut request);
     let total =
         request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     // What stands between the fields is kept until it ends: it may not be endless. The rest of a file that is too large
     // is read for a while, see [`discard`].
     let most = usize::try_from(app.uploads.max_bytes().saturating_mul(2).saturating_add(MAX_AROUND_BYTES));
     let request = request.map(|body| AxumBody::new(Limited::new(body, most.unwrap_or(usize::MAX))));
-    let mut form = Multipart::from_request(request, &app).await.map_err(|_| Problem::NOT_A_FORM)?;
-    match receive(&app, &actor, slot, total, &mut form).await {
-        Ok(upload) => Ok((StatusCode::CREATED, Json(upload.view()))),
+    let mut form = Multipart::from_request(request, app).await.map_err(|_| Problem::NOT_A_FORM)?;
+    match receive(app, actor, slot, unknown, total, &mut form).await {
+        Ok(upload) => Ok(upload),
         Err(problem) => {
             discard(form).await;
             Err(problem)
@@ -183,7 +199,7 @@ impl FromRequestParts<App> for Reader {
         let Some((_, token)) = token.filter(|_| !parts.headers.contains_key(header::AUTHORIZATION)) else {
             return Ok(Self(Caller::from_request_parts(parts, app).await?));
         };
-        let caller = app.identify(&token).await.map(Caller::User);
+        let caller = app.identify(&token, &OwnTokens::default()).await.map(Caller::User);
         counted(app, parts, caller).map(Self)
     }
 }

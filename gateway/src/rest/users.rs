@@ -1,16 +1,18 @@
 //! `/v1/users`: what is known of users, one by one and in bulk.
 
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
-use parlance_domain::{
-    command::{Command, CommandName},
-    id::UserId,
-    rejection::{Code, Rejection},
-};
+use parlance_domain::command::{Command, CommandName};
 use serde_json::{Map, Value};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    body::Body, caller::Caller, etag::Tagged, path::UserPath, problem::Problem, query::Query, schema,
+    body::Body,
+    caller::Caller,
+    etag::Tagged,
+    path::{self, UserPath},
+    problem::Problem,
+    query::Query,
+    reply, schema,
 };
 use crate::{app::App, command};
 
@@ -89,9 +91,9 @@ pub(super) async fn get(
     caller: Caller,
     UserPath(user): UserPath,
 ) -> Result<Tagged, Problem> {
-    let get = of(CommandName::UserGet, user, Map::new())?;
+    let get = path::command(CommandName::UserGet, "user", user, Map::new())?;
     let actor = caller.actor(&app).await?;
-    Ok(Tagged(user_of(command::call(&app, &actor, get).await?)?))
+    Ok(Tagged(reply::part(command::call(&app, &actor, get).await?, "user")?))
 }
 
 /// Write a user
@@ -117,11 +119,9 @@ pub(super) async fn put(
     body: Body,
 ) -> Result<impl IntoResponse, Problem> {
     let actor = caller.administrator()?;
-    let put = of(CommandName::UserPut, user, body.fields(FIELDS)?)?;
-    let reply = command::call(&app, &actor, put).await?;
-    let is_new = reply.get("created") == Some(&Value::Bool(true));
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, Json(user_of(reply)?)))
+    let put = path::command(CommandName::UserPut, "user", user, body.fields(FIELDS)?)?;
+    let written = command::call(&app, &actor, put).await?;
+    Ok((reply::status(written.get("created")), Json(reply::part(written, "user")?)))
 }
 
 /// Delete a user
@@ -142,17 +142,7 @@ pub(super) async fn delete(
     UserPath(user): UserPath,
 ) -> Result<impl IntoResponse, Problem> {
     let actor = caller.administrator()?;
-    let delete = of(CommandName::UserDelete, user, Map::new())?;
+    let delete = path::command(CommandName::UserDelete, "user", user, Map::new())?;
     command::call(&app, &actor, delete).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-fn of(name: CommandName, user: UserId, mut fields: Map<String, Value>) -> Result<Command, Rejection> {
-    fields.insert("user".to_owned(), Value::from(String::from(user)));
-    Command::parse(name, fields)
-}
-
-fn user_of(mut reply: Value) -> Result<Value, Rejection> {
-    let user = reply.get_mut("user").map(Value::take);
-    user.ok_or_else(|| Rejection::with(Code::Internal, "the reply has no user"))
 }

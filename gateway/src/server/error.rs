@@ -38,8 +38,8 @@ pub enum StartError {
     /// A dialect's Socket.IO path is malformed.
     #[error("dialects: {0}")]
     Path(#[from] wire::BadSocketPath),
-    /// A dialect's Socket.IO path is one of the REST API.
-    #[error("dialects: the path {0:?} belongs to the REST API")]
+    /// A Socket.IO path, of a dialect or the usual one, is one of the gateway's own others.
+    #[error("the path {0:?} cannot be one of Socket.IO: the gateway serves something else there")]
     TakenPath(String),
     /// A dialect's namespace cannot be part of a channel's name.
     #[error("dialects: a namespace has a `#`")]

@@ -21,10 +21,10 @@ use crate::{
     broadcast::{Broadcasts, Outgoing},
     command::{
         append::{Acknowledgement, MOST_WAITING},
-        receipts::Receipts,
+        receipts::{Receipts, writer::Writer},
     },
     config::Config,
-    dialect::Dialects,
+    dialect::{Catalog, Dialects},
     fanout::{self, Fanout},
     limits::Limits,
     membership::Membership,
@@ -133,9 +133,10 @@ pub(super) async fn start(
 }
 
 async fn ground(config: Config, clock: Clock, lifecycle: &Handle) -> Result<Ground<'_>, StartError> {
-    let dialects = Dialects::load(config.gateway.dialects_folder.as_deref(), &config.gateway.dialect)
+    let dialects = Dialects::load(config.gateway.selection())
         .map_err(StartError::Dialects)?;
-    announce_insecure(&config, &dialects)?;
+    check_insecure(&config, &dialects.catalog())?;
+    announce_insecure(&config);
     let broker = Broker::connect(broker_config(&config)).await?;
     broker.check_layout().await?;
     let store = Store::connect(&store_config(&config)).await?;
@@ -145,16 +146,16 @@ async fn ground(config: Config, clock: Clock, lifecycle: &Handle) -> Result<Grou
     Ok(Ground { config, clock, dialects, broker, store, membership, lifecycle })
 }
 
-/// Says loudly which dialects have no authentication.
-///
-/// # Errors
-/// When one of them is none.
-fn announce_insecure(config: &Config, dialects: &Dialects) -> Result<(), StartError> {
+/// Whether the dialects that shall need no token are some.
+pub(super) fn check_insecure(config: &Config, dialects: &Catalog) -> Result<(), StartError> {
     let insecure = &config.auth.insecure_dialects;
     let unknown: Vec<String> = insecure.iter().filter(|name| dialects.get(name).is_none()).cloned().collect();
-    if !unknown.is_empty() {
-        return Err(StartError::InsecureDialects(unknown));
-    }
+    if unknown.is_empty() { Ok(()) } else { Err(StartError::InsecureDialects(unknown)) }
+}
+
+/// Says loudly which dialects have no authentication.
+fn announce_insecure(config: &Config) {
+    let insecure = &config.auth.insecure_dialects;
     if !insecure.is_empty() {
         tracing::warn!(
             dialects = insecure.join(","),
@@ -165,7 +166,6 @@ fn announce_insecure(config: &Config, dialects: &Dialects) -> Result<(), StartEr
     for name in insecure {
         ::metrics::gauge!(crate::metrics::INSECURE_DIALECTS.name, "dialect" => name.clone()).set(1.0);
     }
-    Ok(())
 }
 
 fn start_users(ground: &Ground<'_>, subscriber: &Subscriber) -> Users {
@@ -181,12 +181,14 @@ fn start_users(ground: &Ground<'_>, subscriber: &Subscriber) -> Users {
 }
 
 fn start_receipts(ground: &Ground<'_>) -> Receipts {
-    let Ground { config, clock, broker, lifecycle, .. } = ground;
+    let Ground { config, clock, broker, store, dialects, lifecycle, .. } = ground;
     let limits = &config.limits;
     let bounds = Bounds { entries: limits.receipts_entries, bytes: limits.receipts_bytes };
     let receipts = Receipts::default();
     let log = ReceiptLog::new(broker.clone(), bounds);
-    let write = receipts.clone().run(log, clock.clone(), config.gateway.receipts_interval, lifecycle.hard());
+    let (broker, store) = (broker.clone(), store.clone());
+    let writer = Writer { log, broker, store, dialects: dialects.clone(), clock: clock.clone() };
+    let write = writer.run(receipts.clone(), config.gateway.receipts_interval, lifecycle.hard());
     lifecycle.spawn_support("receipts", write);
     receipts
 }

@@ -17,12 +17,13 @@ use socketioxide_core::Value as Packet;
 use super::{
     cluster::{AckSender, Adapter, SocketRef},
     connect::opened,
-    session::{Acknowledgement, Inbound, Session},
+    identify,
+    session::{Acknowledgement, Inbound, Session, Stranger},
 };
 use crate::{
     app::App,
     command::{self, Actor, Answer},
-    dialect::{Call, view::reply},
+    dialect::{Call, Context, Decoded, view::reply},
     limits::{Limit, rate_limited},
 };
 
@@ -35,8 +36,17 @@ const READ_AHEAD: Duration = Duration::from_millis(100);
 pub struct Connected {
     /// The gateway.
     pub app: App,
-    /// The socket's session.
-    pub session: Arc<Session>,
+    /// Whose socket it is.
+    pub seat: Seat,
+}
+
+/// Whose a socket is.
+#[derive(Clone)]
+pub enum Seat {
+    /// A user's.
+    Session(Arc<Session>),
+    /// Nobody's, before it has said who it is; a user's since.
+    Stranger(Arc<Stranger>),
 }
 
 /// Takes an event in.
@@ -50,16 +60,24 @@ impl FromMessageParts<Adapter> for TakeIn {
         packet: &mut Packet,
         ack: &Option<i64>,
     ) -> Result<Self, Infallible> {
-        let Some(connected) = socket.extensions.get::<Connected>() else {
+        let Some(Connected { app, seat }) = socket.extensions.get::<Connected>() else {
             return Ok(Self);
         };
-        opened(&connected.app, &connected.session, || SocketRef::from(socket.clone()));
+        if let Seat::Session(session) = &seat {
+            opened(&app, session, || SocketRef::from(socket.clone()));
+        }
         let ack = ack.map(|id| Acknowledgement { id, sender: ack_sender(socket, packet, ack) });
         let packet = match packet {
             Packet::Str(text, _binary) => text.to_string(),
             Packet::Bytes(_) => String::new(),
         };
-        take_in(&connected, Inbound { packet, ack });
+        let inbound = Inbound { packet, ack };
+        match seat {
+            Seat::Session(session) => take_in(&app, &session, inbound),
+            Seat::Stranger(stranger) => {
+                identify::take_in(&app, &stranger, SocketRef::from(socket.clone()), inbound);
+            }
+        }
         Ok(Self)
     }
 }
@@ -71,8 +89,8 @@ fn ack_sender(socket: &Arc<Socket<Adapter>>, packet: &mut Packet, ack: &Option<i
     }
 }
 
-fn take_in(connected: &Connected, inbound: Inbound) {
-    let Connected { app, session } = connected;
+/// Takes in what a session's socket sends.
+pub(super) fn take_in(app: &App, session: &Arc<Session>, inbound: Inbound) {
     if session.is_banned() {
         return;
     }
@@ -103,11 +121,11 @@ fn refuse(app: &App, session: &Arc<Session>, inbound: Inbound, rejection: &Rejec
     refused(app, session, rejection);
     match read(&inbound.packet) {
         Some((event, arguments)) => {
-            let decoded = session.dialect.decode(&event, arguments);
+            let decoded = decode(session, &event, arguments);
             respond(session, &decoded.call, Err(rejection), inbound.ack);
         }
         None if inbound.ack.is_some() => {
-            let nameless = session.dialect.decode("", Vec::new()).call;
+            let nameless = decode(session, "", Vec::new()).call;
             respond(session, &nameless, Err(rejection), inbound.ack);
         }
         None if session.may_complain() => {
@@ -117,13 +135,13 @@ fn refuse(app: &App, session: &Arc<Session>, inbound: Inbound, rejection: &Rejec
     }
 }
 
-async fn carry_out(app: &App, session: &Arc<Session>, inbound: Inbound) {
+pub(super) async fn carry_out(app: &App, session: &Arc<Session>, inbound: Inbound) {
     let Some((event, arguments)) = read(&inbound.packet) else {
         let rejection =
             Rejection::with(Code::InvalidPayload, "the event is no list that begins with its name");
         return refuse(app, session, inbound, &rejection);
     };
-    let decoded = session.dialect.decode(&event, arguments);
+    let decoded = decode(session, &event, arguments);
     let (call, ack) = (decoded.call, inbound.ack);
     let allowed = decoded.command.and_then(|command| match within_quota(app, session, &call) {
         Ok(()) => Ok(Some(command)),
@@ -156,6 +174,11 @@ async fn carry_out(app: &App, session: &Arc<Session>, inbound: Inbound) {
     }
 }
 
+fn decode(session: &Session, event: &str, arguments: Vec<Value>) -> Decoded {
+    let context = Context { conversation: session.implied_conversation(), user: Some(&session.user) };
+    session.dialect.decode(event, arguments, context)
+}
+
 /// # Errors
 /// The time after which the user may send this event again.
 fn within_quota(app: &App, session: &Session, call: &Call) -> Result<(), Duration> {
@@ -164,7 +187,7 @@ fn within_quota(app: &App, session: &Session, call: &Call) -> Result<(), Duratio
 }
 
 /// The event's name and its arguments.
-fn read(packet: &str) -> Option<(String, Vec<Value>)> {
+pub(super) fn read(packet: &str) -> Option<(String, Vec<Value>)> {
     let mut arguments: Vec<Value> = serde_json::from_str(packet).ok()?;
     if arguments.is_empty() {
         return None;

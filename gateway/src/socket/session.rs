@@ -2,6 +2,7 @@
 
 mod conduct;
 mod intake;
+mod stranger;
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -37,6 +38,7 @@ use conduct::Conduct;
 pub use conduct::Patience;
 use intake::Intake;
 pub use intake::{Acknowledgement, Inbound};
+pub use stranger::{Stranger, TakenIn};
 
 /// Of how many conversations a socket remembers that it was put out of them.
 const MAX_PUT_OUT: usize = 32;
@@ -55,6 +57,10 @@ pub struct Session {
     pub dialect: Arc<Dialect>,
     /// Where it is connected.
     pub namespace: Arc<str>,
+    /// What its handshake implies.
+    conversation: Option<ConversationId>,
+    /// What its user is there.
+    role: Option<Arc<str>>,
     /// Its transport.
     pub wire: Arc<Wire>,
     /// Bounds its queries.
@@ -98,6 +104,10 @@ pub struct NewSession {
     pub dialect: Arc<Dialect>,
     /// See [`Session::namespace`].
     pub namespace: Arc<str>,
+    /// The conversation that its handshake implies, in a dialect whose handshakes do.
+    pub conversation: Option<ConversationId>,
+    /// What its user is there, if the application says so.
+    pub role: Option<Arc<str>>,
     /// See [`Session::wire`].
     pub wire: Arc<Wire>,
     /// Its place among its user's sockets.
@@ -116,6 +126,8 @@ impl Session {
             identity: Mutex::new(new.identity),
             dialect: new.dialect,
             namespace: new.namespace,
+            conversation: new.conversation,
+            role: new.role,
             wire: new.wire,
             queries: Arc::new(Semaphore::new(MAX_QUERIES)),
             conduct: Conduct::new(new.patience),
@@ -138,6 +150,16 @@ impl Session {
     pub fn standing(&self) -> (Profile, Grants) {
         let identity = lock(&self.identity);
         (identity.user.clone(), identity.grants.clone())
+    }
+
+    /// The conversation that the handshake implies, in a dialect whose handshakes do.
+    pub fn implied_conversation(&self) -> Option<&ConversationId> {
+        self.conversation.as_ref()
+    }
+
+    /// What its user is in that conversation, if the application says so.
+    pub fn role(&self) -> Option<&str> {
+        self.role.as_deref()
     }
 
     /// What the user's token lets him use.
@@ -201,7 +223,7 @@ impl Session {
         match &*self.outlet() {
             Outlet::Pending | Outlet::Ended => {}
             Outlet::Lane(lane, _) => self.wire.send(*lane, &packet::event(&self.namespace, frame)),
-            Outlet::Engine(socket) => self.emit_through(socket, frame),
+            Outlet::Engine(socket) => emit_through(&self.wire, socket, frame),
         }
     }
 
@@ -210,7 +232,7 @@ impl Session {
         match &*self.outlet() {
             Outlet::Pending | Outlet::Ended => {}
             Outlet::Lane(lane, _) => self.wire.send(*lane, shared.finished(&self.namespace)),
-            Outlet::Engine(socket) => self.emit_through(socket, &shared.frame),
+            Outlet::Engine(socket) => emit_through(&self.wire, socket, &shared.frame),
         }
     }
 
@@ -225,19 +247,6 @@ impl Session {
             *outlet = Outlet::Lane(lane, socket.clone());
         }
         outlet
-    }
-
-    fn emit_through(&self, socket: &SocketRef, frame: &Frame) {
-        let bytes = frame.event.len() + frame.payload.as_ref().map_or(0, |payload| payload.get().len());
-        self.wire.queued(bytes);
-        let sent = match &frame.payload {
-            Some(payload) => socket.emit(&*frame.event, payload.as_ref()),
-            // Unit would become a `null`; nothing else is no argument.
-            None => socket.emit(&*frame.event, &[(); 0]),
-        };
-        if sent.is_err() {
-            self.wire.kill(KillReason::SlowReader);
-        }
     }
 
     /// Disconnects the socket for good, and says why.
@@ -337,6 +346,19 @@ impl Session {
         lock(&self.intake).put(inbound)
     }
 
+    /// What comes waits until the conversation is joined that the handshake implies, if one is: whoever joins it carries
+    /// out then what waits.
+    pub fn hold_for_implied(&self) {
+        if self.conversation.is_some() {
+            lock(&self.intake).hold();
+        }
+    }
+
+    /// Takes what waited before it was a session, and is being carried out.
+    fn take_over(&self, intake: Intake) {
+        *lock(&self.intake) = intake;
+    }
+
     /// The next event to carry out; after `None` the task must end, and the next event starts another.
     pub fn dequeue(&self) -> Option<Inbound> {
         lock(&self.intake).take()
@@ -392,6 +414,20 @@ impl Session {
     /// Notes that the socket is not in the conversation any more.
     pub fn left(&self, conversation: &ConversationId) {
         lock(&self.joined).remove(conversation);
+    }
+}
+
+/// Hands a frame to the engine. A socket that cannot take it is ended.
+pub(super) fn emit_through(wire: &Wire, socket: &SocketRef, frame: &Frame) {
+    let bytes = frame.event.len() + frame.payload.as_ref().map_or(0, |payload| payload.get().len());
+    wire.queued(bytes);
+    let sent = match &frame.payload {
+        Some(payload) => socket.emit(&*frame.event, payload.as_ref()),
+        // Unit would become a `null`; nothing else is no argument.
+        None => socket.emit(&*frame.event, &[(); 0]),
+    };
+    if sent.is_err() {
+        wire.kill(KillReason::SlowReader);
     }
 }
 

@@ -4,16 +4,24 @@
 //! bytes; sees a client that stops reading; and can end the transport of a session whatever the engine is doing.
 //! It knows nothing of users, events or dialects, and never sends a Socket.IO packet.
 //!
-//! * `service` – the endpoint, `polling` and `upgrade` – what it does for each transport, `engine` – socketioxide
-//! * `stream` – the upgraded stream as the engine sees it, `lane` – the way past the engine
+//! * `service` – the endpoint, `polling`, `posting` and `upgrade` – what it does for each transport
+//! * `engine` – socketioxide
+//! * `stream` – the upgraded stream as the engine sees it, `intake` – what is read of it, `pace` – how fast,
+//!   `lane` – the way past the engine
+//! * `outgoing` – what is sent to a client, `progress` – what streams and HTTP report
 //! * `registry` – all live wires, found by session id; sweeps out slow readers
 
 mod config;
 mod engine;
 mod handshake;
+mod intake;
 mod lane;
 mod metrics;
+mod outgoing;
+mod pace;
 mod polling;
+mod posting;
+mod progress;
 mod registry;
 mod request;
 mod service;
@@ -21,30 +29,32 @@ mod stream;
 mod transport;
 mod upgrade;
 
-use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
-use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use futures_util::task::AtomicWaker;
-use lane::{Lane, Progress};
+use lane::Lane;
 use metrics::Traffic;
+use pace::Pace;
 use socketioxide::socket::Sid;
 
-pub use config::{BadSocketPath, SlowReader, SocketPath, WireConfig, WireConfigError};
+pub use config::{BadSocketPath, SlowReader, SocketPath, SocketPaths, WireConfig, WireConfigError};
 pub use handshake::Handshake;
 pub(crate) use handshake::client_address;
 pub use lane::LaneId;
 pub use metrics::METRICS;
+pub use pace::packets_beside;
 pub use registry::{WireSlot, Wires};
-pub use service::build;
+pub use service::{build, in_front_of};
 pub use transport::{KillReason, Transport};
 
 /// How long a client that was sent a DISCONNECT has to read it and to go.
 const PARTING: Duration = Duration::from_secs(2);
+
+/// How many bytes a client may send before it is let in. Its CONNECT packet, with a token, has some kilobytes.
+pub const STRANGER_BYTES: u64 = 64 << 10;
 
 /// One client's transport. Reached from a socket through [`WireSlot`]; outlives the session only as a record.
 pub struct Wire {
@@ -74,6 +84,9 @@ pub struct Wire {
     posts: AtomicU16,
     /// What the client sends is thrown away.
     muted: AtomicBool,
+    /// A CONNECT was accepted, to whatever namespace.
+    admitted: AtomicBool,
+    pace: Pace,
     /// CONNECT packets that were looked at.
     connects: AtomicU32,
     /// A killed polling client has been told to go.
@@ -116,6 +129,8 @@ impl Wire {
             polls: AtomicU16::new(0),
             posts: AtomicU16::new(0),
             muted: AtomicBool::new(false),
+            admitted: AtomicBool::new(false),
+            pace: Pace::new(wires.packets()),
             connects: AtomicU32::new(0),
             told: AtomicBool::new(false),
             lane: Lane::default(),
@@ -161,6 +176,18 @@ impl Wire {
 
     fn muted(&self) -> bool {
         self.muted.load(Ordering::SeqCst)
+    }
+
+    /// Its client is let in, by a CONNECT to whatever namespace. Until then it may not send more than
+    /// [`STRANGER_BYTES`].
+    pub fn admit(&self) {
+        self.admitted.store(true, Ordering::SeqCst);
+    }
+
+    /// How many bytes more the client may send; `None` when it is let in.
+    fn strangers_room(&self) -> Option<u64> {
+        let stranger = !self.admitted.load(Ordering::SeqCst);
+        stranger.then(|| STRANGER_BYTES.saturating_sub(self.bytes_received()))
     }
 
     /// Counts a CONNECT packet, to whatever namespace; how many there were before.
@@ -226,192 +253,8 @@ impl Wire {
         since != 0 && now.saturating_duration_since(self.opened) > PARTING + Duration::from_millis(since - 1)
     }
 
-    /// Announces `bytes` of payload that are about to be emitted. Call it *before* the emit: a client that reads
-    /// faster than this is called would otherwise seem to owe a read. Ends the transport when more is
-    /// outstanding than [`SlowReader::bytes`].
-    pub fn queued(&self, bytes: usize) {
-        let size = bytes + frame_header(bytes);
-        let before = self.outstanding.fetch_add(size, Ordering::Relaxed);
-        if before == 0 && self.transport() == Transport::Polling {
-            self.waiting_since.compare_exchange(0, self.stamp(), Ordering::Relaxed, Ordering::Relaxed).ok();
-        }
-        if self.outstanding() > self.limits.bytes {
-            self.kill(KillReason::SlowReader);
-        }
-    }
-
-    /// Begins to lead a socket of this wire past the engine, if that is possible now: from here on its frames are held
-    /// back by [`Wire::send`], until everything that was emitted to it before has left the engine. The caller sees to it
-    /// that nothing is emitted to the socket while this runs, nor afterwards.
-    ///
-    /// `emit` is given the name of an event and its argument, which never reach the client; it emits them to the
-    /// socket and says whether the engine took them.
-    pub fn open_lane(&self, namespace: &Arc<str>, emit: impl FnOnce(&str, u32) -> bool) -> Option<LaneId> {
-        let possible = matches!(self.transport(), Transport::WebSocket | Transport::Upgraded);
-        if possible && self.killed().is_none() { self.lane.open(namespace, emit) } else { None }
-    }
-
-    /// Sends a finished WebSocket frame to a socket: at once if the client's stream takes it, else as soon as it
-    /// does. Ends the transport when more than [`SlowReader::bytes`] waits. A socket that is gone gets nothing.
-    pub fn send(&self, lane: LaneId, frame: &Bytes) {
-        if self.killed().is_some() {
-            return;
-        }
-        let sent = self.lane.send(lane, frame);
-        if sent.as_ref().is_ok_and(|progress| progress.stuck) {
-            // The task that reads has itself woken when the stream takes more.
-            self.reader.wake();
-        }
-        self.moved(&sent);
-    }
-
-    /// Nothing more will be sent to this socket.
-    pub fn close_lane(&self, lane: LaneId) {
-        self.lane.close(lane);
-    }
-
-    /// How long something has been waiting for the client without any progress: a write that the operating system
-    /// does not take, or packets that no GET fetches.
-    pub fn stalled_for(&self, now: Instant) -> Duration {
-        self.engine_stalled_for(now).max(self.lane.stalled_for(now))
-    }
-
-    fn engine_stalled_for(&self, now: Instant) -> Duration {
-        let since = self.waiting_since.load(Ordering::Relaxed);
-        let fetching = matches!(self.transport(), Transport::Polling | Transport::Upgrading)
-            && self.polls.load(Ordering::Relaxed) > 0;
-        if since == 0 || fetching {
-            return Duration::ZERO;
-        }
-        now.saturating_duration_since(self.opened).saturating_sub(Duration::from_millis(since - 1))
-    }
-
-    fn is_slow(&self, now: Instant) -> bool {
-        self.stalled_for(now) > self.limits.deadline || self.outstanding() > self.limits.bytes
-    }
-
     /// Milliseconds after `opened`, plus one.
     fn stamp(&self) -> u64 {
         u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
-    }
-
-    fn count_received(&self, bytes: usize) {
-        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.traffic.received.increment(bytes as u64);
-    }
-
-    fn count_sent(&self, bytes: usize) {
-        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.traffic.sent.increment(bytes as u64);
-    }
-}
-
-/// What the stream and the HTTP side report.
-impl Wire {
-    fn set_transport(&self, transport: Transport) {
-        self.transport.store(transport as u8, Ordering::SeqCst);
-    }
-
-    fn move_transport(&self, from: Transport, to: Transport) -> bool {
-        self.transport.compare_exchange(from as u8, to as u8, Ordering::SeqCst, Ordering::SeqCst).is_ok()
-    }
-
-    /// Remembers whom to wake on a kill. Returns whether the transport has been ended already.
-    fn reading(&self, waker: &Waker) -> bool {
-        self.reader.register(waker);
-        self.killed().is_some()
-    }
-
-    fn writing(&self, waker: &Waker) -> bool {
-        self.writer.register(waker);
-        self.killed().is_some()
-    }
-
-    /// What lane and engine have written, or could not.
-    fn moved(&self, progress: &io::Result<Progress>) {
-        let Ok(Progress { written, waiting, .. }) = *progress else {
-            self.kill(KillReason::Broken);
-            return;
-        };
-        if written > 0 {
-            self.count_sent(written);
-        }
-        if waiting > self.limits.bytes {
-            self.kill(KillReason::SlowReader);
-        }
-    }
-
-    /// So many bytes have left the engine, for the queue that it shares with the lane.
-    fn handed_over(&self, bytes: usize) {
-        self.waiting_since.store(0, Ordering::Relaxed);
-        self.settle(bytes);
-    }
-
-    /// What the engine waited for has left.
-    fn engine_may_write(&self) {
-        self.writer.wake();
-    }
-
-    fn wrote(&self, bytes: usize) {
-        self.count_sent(bytes);
-        self.waiting_since.store(0, Ordering::Relaxed);
-        self.settle(bytes);
-    }
-
-    fn write_blocked(&self) {
-        self.waiting_since.compare_exchange(0, self.stamp(), Ordering::Relaxed, Ordering::Relaxed).ok();
-    }
-
-    /// The engine has handed over everything it had, and all of it was taken.
-    fn flushed(&self) {
-        self.waiting_since.store(0, Ordering::Relaxed);
-        self.outstanding.store(0, Ordering::Relaxed);
-    }
-
-    /// A GET was answered with `bytes`; `all` if nothing was left behind.
-    fn fetched(&self, bytes: usize, all: bool) {
-        self.count_sent(bytes);
-        self.settle(if all { usize::MAX } else { bytes });
-        let since = if self.outstanding() == 0 { 0 } else { self.stamp() };
-        self.waiting_since.store(since, Ordering::Relaxed);
-    }
-
-    fn settle(&self, bytes: usize) {
-        self.outstanding
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |outstanding| {
-                Some(outstanding.saturating_sub(bytes))
-            })
-            .ok();
-    }
-
-    /// Ends the session in the engine if it still is a polling session there; otherwise nothing happens.
-    fn end_session(&self) {
-        if let (Some(sid), Some(registry)) = (self.sid.get(), self.registry.upgrade()) {
-            registry.end_polling_session(*sid);
-        }
-    }
-
-    /// The engine dropped the stream. If it did so in the middle of an upgrade, it still has the session, and
-    /// would answer its polls with NOOP for ever.
-    fn stream_dropped(&self) {
-        self.end_session();
-        self.over();
-    }
-
-    fn over(&self) {
-        if !self.closed.swap(true, Ordering::SeqCst)
-            && let Some(registry) = self.registry.upgrade()
-        {
-            registry.forget(self);
-        }
-    }
-}
-
-/// Bytes that carrying a payload of this size costs in addition (RFC 6455, 5.2; close to what polling adds too).
-fn frame_header(payload: usize) -> usize {
-    match payload {
-        0..=125 => 2,
-        126..=65_535 => 4,
-        _ => 10,
     }
 }

@@ -30,7 +30,8 @@ impl Worker {
             UserEvent::Notification(notification) => {
                 let encoded = Encoded::new(&self.shared.dialects, Told::Event(view::notified(&notification)));
                 let may = |member: &&Member| {
-                    notification.conversation.as_ref().is_none_or(|about| self.may_use(member, about))
+                    notification.is_for(member.socket.dialect.behaviour().notify)
+                        && notification.conversation.as_ref().is_none_or(|about| self.may_use(member, about))
                 };
                 self.hand_on(&encoded, devices.ready().filter(may));
             }
@@ -41,6 +42,18 @@ impl Worker {
                 self.hand_on(&encoded, devices.ready().filter(may));
             }
             UserEvent::Conversation(event) => self.tell_of_conversation(devices, event),
+            UserEvent::ConversationActivity(activity) => {
+                let encoded = Encoded::new(&self.shared.dialects, Told::Event(view::active(&activity)));
+                let may = |member: &&Member| self.may_use(member, &activity.conversation.id);
+                self.hand_on(&encoded, devices.ready().filter(may));
+            }
+            UserEvent::MessagesDelivered(delivered) => {
+                let may = |member: &&Member| self.may_use(member, &delivered.conversation);
+                for event in view::messages_delivered(&delivered) {
+                    let encoded = Encoded::new(&self.shared.dialects, Told::Event(event));
+                    self.hand_on(&encoded, devices.ready().filter(may));
+                }
+            }
             UserEvent::UploadProgress(progress) => {
                 self.tell(devices, Told::Event(view::uploading(&progress)));
             }

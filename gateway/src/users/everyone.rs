@@ -2,7 +2,6 @@
 //! dialect, or just had one, whether it shares a conversation with them or not.
 
 use std::{
-    collections::HashSet,
     convert::Infallible,
     sync::{
         Arc,
@@ -26,7 +25,7 @@ use super::{
 };
 use crate::{
     dialect::{
-        Dialect, DialectIndex, Dialects, PresenceAudience,
+        Dialect, Dialects, PresenceAudience,
         view::{self, Told},
     },
     fanout::Encoded,
@@ -50,22 +49,21 @@ pub(super) struct Everyone {
 /// A presence on its way to everybody.
 pub(super) struct Announced {
     encoded: Encoded,
-    /// Whose clients are told.
-    dialects: HashSet<DialectIndex>,
+    /// The names of those whose clients are told.
+    dialects: Vec<String>,
 }
 
 impl Everyone {
-    /// `None` when no dialect wants it.
-    pub(super) fn new(parts: &Parts, lifecycle: &lifecycle::Handle) -> Option<Self> {
+    pub(super) fn new(parts: &Parts, lifecycle: &lifecycle::Handle) -> Self {
         let partitions = parts.broker.keys().partitions();
-        parts.dialects.iter().any(|dialect| wants(dialect)).then(|| Self {
+        Self {
             subscriber: parts.subscriber.clone(),
             partitions: partitions.clone(),
             dialects: parts.dialects.clone(),
             turns: partitions.all().map(|_| AtomicU64::new(0)).collect(),
             lines: (0..parts.workers.max(1)).map(|_| Line::default()).collect(),
             lifecycle: lifecycle.clone(),
-        })
+        }
     }
 
     /// A place for one more at each worker, in their order, where there is one.
@@ -82,18 +80,20 @@ impl Everyone {
                 return None;
             }
         };
-        let known = announcement.dialects.iter().filter_map(|name| self.dialects.get(name));
-        let dialects: HashSet<DialectIndex> =
-            known.filter(|dialect| wants(dialect)).map(|dialect| dialect.index()).collect();
-        if dialects.is_empty() {
+        let dialects = announcement.dialects;
+        if !self.dialects.any_in_use(|dialect| is_among(dialect, &dialects)) {
             return None;
         }
         let event = Told::Event(view::presence_changed(&announcement.presence));
         Some(Announced { encoded: Encoded::new(&self.dialects, event), dialects })
     }
 
-    /// Subscribes to the presence of a partition's users, or of all, however long that takes.
+    /// Subscribes to the presence of a partition's users, or of all, however long that takes. When no dialect wants it, it
+    /// does nothing.
     pub(super) fn resubscribe(self: &Arc<Self>, partition: Option<Partition>) {
+        if !self.dialects.any_in_use(wants) {
+            return;
+        }
         let (everyone, hard) = (self.clone(), self.lifecycle.hard());
         self.lifecycle.spawn_support("presence subscriptions", async move {
             let wanted =
@@ -130,7 +130,7 @@ impl Worker {
             let mut delivered = 0;
             for member in devices.ready() {
                 looked_at += 1;
-                if announced.dialects.contains(&member.dialect) {
+                if is_among(&member.socket.dialect, &announced.dialects) {
                     delivered += announced.encoded.deliver(member);
                 }
             }
@@ -141,6 +141,10 @@ impl Worker {
             }
         }
     }
+}
+
+fn is_among(dialect: &Dialect, names: &[String]) -> bool {
+    wants(dialect) && names.iter().any(|name| name == dialect.name())
 }
 
 fn wants(dialect: &Dialect) -> bool {

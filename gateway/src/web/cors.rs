@@ -4,10 +4,16 @@
 
 use std::time::Duration;
 
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderName, HeaderValue, Method, header},
+    middleware::{self, Next},
+};
+use tower::{Layer, ServiceExt};
 use tower_http::cors::{AllowCredentials, AllowHeaders, AllowOrigin, CorsLayer, MaxAge, Vary};
 
-use super::origins::Allowed;
+use super::origins::{Allowed, AllowedNow};
 
 /// How long a browser need not ask again.
 const MAX_AGE: Duration = Duration::from_secs(600);
@@ -40,9 +46,22 @@ const SHOWN: [HeaderName; 9] = [
     HeaderName::from_static("idempotency-replayed"),
 ];
 
+/// Routes with such a layer around them, for the pages that are allowed when a request comes.
+pub fn around(router: Router, allowed: &AllowedNow, layer: fn(&Allowed) -> CorsLayer) -> Router {
+    let allowed = allowed.clone();
+    router.layer(middleware::from_fn(move |request: Request, next: Next| {
+        layer(&allowed.get()).layer(next).oneshot(request)
+    }))
+}
+
 /// For REST.
 pub fn rest(allowed: &Allowed) -> CorsLayer {
     layer(allowed).allow_headers(SENT)
+}
+
+/// For the paths of a dialect, whose pages send whatever headers they always sent.
+pub fn dialect(allowed: &Allowed) -> CorsLayer {
+    polling(allowed)
 }
 
 /// For polling. Clients may send headers of their own (`extraHeaders`), so whatever is asked for is allowed.

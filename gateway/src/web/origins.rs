@@ -1,7 +1,10 @@
 //! Which web pages may use something, by the origin that browsers say for them. Clients that are no browsers can say what
 //! they like: this protects the users of browsers from foreign pages, and is no authentication.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use axum::http::{HeaderMap, header};
 use url::Url;
@@ -99,6 +102,27 @@ impl Allowed {
     /// Whether answers are the same for every page.
     pub(super) fn is_anyone_alike(&self) -> bool {
         self.anyone && self.listed.is_empty()
+    }
+}
+
+/// What is allowed now; it can change while requests come in. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct AllowedNow(Arc<RwLock<Allowed>>);
+
+impl AllowedNow {
+    /// This, until something else is said.
+    pub fn new(allowed: Allowed) -> Self {
+        Self(Arc::new(RwLock::new(allowed)))
+    }
+
+    /// What holds at this moment.
+    pub fn get(&self) -> Allowed {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// From now on this holds.
+    pub fn set(&self, allowed: Allowed) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = allowed;
     }
 }
 

@@ -16,15 +16,15 @@ use crate::{
     wire::client::{Polling, Ws},
 };
 
-const TEXT: u8 = 0x81;
+pub const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
 
 /// A WebSocket whose frames the test writes byte by byte.
-struct Raw(TcpStream);
+pub struct Raw(TcpStream);
 
 impl Raw {
     /// Shakes hands, and leaves what the gateway says first unread.
-    async fn open(gateway: &Gateway) -> Self {
+    pub async fn open(gateway: &Gateway) -> Self {
         let mut stream = TcpStream::connect(&gateway.address).await.unwrap();
         let request = format!(
             "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\n\
@@ -38,7 +38,7 @@ impl Raw {
     }
 
     /// The same, connected as this user.
-    async fn connect(gateway: &Gateway, user: &str) -> Self {
+    pub async fn connect(gateway: &Gateway, user: &str) -> Self {
         let mut raw = Self::open(gateway).await;
         raw.send(TEXT, format!("40{}", json!({"token": token(user)})).as_bytes()).await;
         raw.until("session:ready").await;
@@ -46,13 +46,13 @@ impl Raw {
     }
 
     /// A whole frame. Its mask is all zeros, so that the bytes are what they are.
-    async fn send(&mut self, kind: u8, payload: &[u8]) {
+    pub async fn send(&mut self, kind: u8, payload: &[u8]) {
         self.announce(kind, payload.len() as u64).await;
         self.write(payload).await;
     }
 
     /// The head of a frame, whatever follows.
-    async fn announce(&mut self, kind: u8, length: u64) {
+    pub async fn announce(&mut self, kind: u8, length: u64) {
         let mut head = vec![kind, 0x80 | 127];
         head.extend_from_slice(&length.to_be_bytes());
         head.extend_from_slice(&[0; 4]);
@@ -60,12 +60,12 @@ impl Raw {
     }
 
     /// What cannot be written any more shows as the end of the connection.
-    async fn write(&mut self, bytes: &[u8]) {
+    pub async fn write(&mut self, bytes: &[u8]) {
         let _ = self.0.write_all(bytes).await;
     }
 
     /// Reads until a text has come.
-    async fn until(&mut self, text: &str) {
+    pub async fn until(&mut self, text: &str) {
         let mut seen = Vec::new();
         let read = async {
             while !String::from_utf8_lossy(&seen).contains(text) {
@@ -77,7 +77,7 @@ impl Raw {
     }
 
     /// Waits for the end of the connection.
-    async fn ended(mut self) {
+    pub async fn ended(mut self) {
         let mut rest = Vec::new();
         // A reset is an end as well.
         timeout(DEADLINE, self.0.read_to_end(&mut rest)).await.expect("the gateway hangs up").ok();

@@ -326,6 +326,11 @@ impl Gateway {
 }
 
 impl Process {
+    /// Has it read its files again, as SIGHUP does.
+    pub fn reload(&self) {
+        self.handle.reload();
+    }
+
     /// Begins the end, as SIGTERM does.
     pub fn ask_to_stop(&self) {
         self.handle.stop();

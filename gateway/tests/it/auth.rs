@@ -44,7 +44,7 @@ async fn handshakes_are_refused_with_their_code() {
         (Value::Null, "token_missing"),
         (json!({}), "token_missing"),
         (json!({"token": ""}), "token_missing"),
-        (json!({"token": "nonsense"}), "token_invalid"),
+        (json!({"token": "nonsense"}), "token_malformed"),
         (json!({"token": forged}), "token_invalid"),
         (json!({"token": tampered}), "token_invalid"),
         (json!({"token": unsigned(json!({"alg": "none"}))}), "token_invalid"),
@@ -111,21 +111,27 @@ async fn what_is_emitted_right_behind_the_connect_packet_is_heard() {
     app.end().await;
 }
 
+/// A socket whose first event is sent as soon as it may be.
+async fn hasty(gateway: &Gateway, user: &str, event: Value) -> Ws {
+    let mut ws = Ws::open(&gateway.address, PATH, "").await.unwrap();
+    assert!(ws.next().await.unwrap().starts_with("0{"));
+    let auth = json!({"token": sign(&json!({"sub": user, "iat": now() - 5, "exp": now() + 600}), SECRET)});
+    ws.send(&format!("40{auth}")).await;
+    assert!(ws.next().await.unwrap().starts_with("40{"));
+    ws.send(&format!("421{event}")).await;
+    ws
+}
+
 /// There are far more threads than processors, so that some sockets' first events are read before their connect handlers
 /// run.
 #[tokio::test(flavor = "multi_thread", worker_threads = 16)]
-async fn sockets_that_emit_at_once_are_greeted_counted_and_met_by_revocations_like_others() {
+async fn sockets_that_emit_at_once_are_greeted_counted_and_met_by_revocations_and_kicks_like_others() {
     const SOCKETS: usize = 300;
     let app = TestApp::new().await;
     let gateway = app.gateway(&[("limits.connections_per_user", "1000")]).await;
-    let auth = json!({"token": sign(&json!({"sub": "ann", "iat": now() - 5, "exp": now() + 600}), SECRET)});
-    let connect = format!("40{auth}");
     let hasty = join_all((0..SOCKETS).map(async |n| {
-        let mut ws = Ws::open(&gateway.address, PATH, "").await.unwrap();
-        assert!(ws.next().await.unwrap().starts_with("0{"));
-        ws.send(&connect).await;
-        assert!(ws.next().await.unwrap().starts_with("40{"));
-        ws.send(&format!("421[\"echo\",{n}]")).await;
+        let user = if n % 2 == 0 { "ann" } else { "bob" };
+        let mut ws = hasty(&gateway, user, json!(["echo", n])).await;
         let (mut ready, mut answered) = (false, false);
         while !(ready && answered) {
             let packet = ws.next().await.unwrap();
@@ -139,6 +145,8 @@ async fn sockets_that_emit_at_once_are_greeted_counted_and_met_by_revocations_li
     assert_eq!(connections().await, 300.0);
     let (status, _) = gateway.rest("POST", "/v1/users/ann/revoke", json!({})).await;
     assert_eq!(status, 200);
+    let (status, _) = gateway.rest("DELETE", "/v1/users/bob/sessions", json!({})).await;
+    assert_eq!(status, 204);
     for mut ws in sockets {
         let mut last = String::new();
         while let Some(packet) = ws.next().await {
@@ -147,6 +155,25 @@ async fn sockets_that_emit_at_once_are_greeted_counted_and_met_by_revocations_li
         assert_eq!(last, "41", "it is disconnected for good");
     }
     eventually("none is left", async || (connections().await == 0.0).then_some(())).await;
+    app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 16)]
+async fn the_first_event_of_a_socket_can_choose_a_status() {
+    let (app, gateway) = TestApp::with_gateway().await;
+    let all = join_all((0..200).map(async |n| {
+        let event = json!(["presence:set", {"status": "busy"}]);
+        let mut ws = hasty(&gateway, &format!("user-{n}"), event).await;
+        loop {
+            let packet = ws.next().await.unwrap();
+            if let Some(answer) = packet.strip_prefix("431") {
+                let answer: Value = serde_json::from_str(answer).unwrap();
+                assert_eq!(answer[0]["ok"], true, "{n}: {answer}");
+                return;
+            }
+        }
+    }));
+    tokio::time::timeout(DEADLINE, all).await.expect("all are answered");
     app.end().await;
 }
 

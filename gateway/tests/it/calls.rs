@@ -138,7 +138,7 @@ async fn a_call_is_the_same_for_everybody_all_its_life_and_afterwards_in_postgre
     let expected = json!({
         "id": ringing["id"], "conversationId": "c", "type": "video", "status": "ringing",
         "startedBy": "ann", "caller": {"id": "ann", "name": "ann"}, "startedAt": at,
-        "answeredAt": null, "endedAt": null, "endedBy": null, "durationMs": null,
+        "answeredAt": null, "answeredBy": null, "endedAt": null, "endedBy": null, "durationMs": null,
         "participants": [participant("ann", at)], "offset": offset, "epoch": epoch,
     });
     assert_eq!(ringing, expected);
@@ -149,6 +149,7 @@ async fn a_call_is_the_same_for_everybody_all_its_life_and_afterwards_in_postgre
     let mut expected = expected;
     expected["status"] = json!("ongoing");
     expected["answeredAt"] = answered_at.clone();
+    expected["answeredBy"] = json!("bob");
     expected["participants"] = json!([participant("ann", at), participant("bob", answered_at)]);
     expected["offset"] = json!(offset + 1);
     assert_eq!(ongoing, expected);

@@ -1,19 +1,24 @@
-//! What dialects make of events, from tables: `tests/dialect_pairs/*.json` holds, for the native dialect and
-//! for the worked example of `docs/dialects.md`, what comes in and what must come out.
+//! What dialects make of events, from tables: `tests/dialect_pairs/*.json` holds, for the native dialect, for
+//! the worked example of `docs/dialects.md` and for the dialects beside the tables, what comes in and what must come out.
 
 #![cfg(test)]
 
 mod mistakes;
 mod selection;
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use parlance_domain::{
     command::{Command, CommandName},
+    id::{ConversationId, UserId},
     rejection::{Code, Rejection},
 };
 use parlance_gateway::dialect::{
-    Answer, Audience, ClientEvent, Dialect, Dialects, EventName, Frame, view::Origin,
+    Answer, Audience, ClientEvent, Context, Dialect, Dialects, EventName, Frame, Mistake, Selection, view::Origin,
 };
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -35,6 +40,9 @@ struct Pairs {
 struct DecodePair {
     event: String,
     args: Vec<Value>,
+    /// The conversation that the connection implies, and its user.
+    conversation: Option<ConversationId>,
+    user: Option<UserId>,
     command: Option<String>,
     fields: Option<Map<String, Value>>,
     refused: Option<String>,
@@ -91,6 +99,11 @@ impl Folder {
         }
         Self(path)
     }
+
+    /// The setting that lets a gateway read the dialects in it.
+    pub fn setting(&self) -> (&'static str, &str) {
+        ("gateway.dialects_folder", self.0.to_str().expect("the path is UTF-8"))
+    }
 }
 
 impl Drop for Folder {
@@ -99,9 +112,21 @@ impl Drop for Folder {
     }
 }
 
+/// Loads the gateway's own dialect and those of a folder.
+pub fn load(folder: Option<&Path>, default: &str) -> Result<Dialects, Vec<Mistake>> {
+    Dialects::load(Selection { shipped: &[], folder, default })
+}
+
 pub fn dialects() -> Dialects {
-    let folder = Folder::with(&[("support.toml", &documented_example())]);
-    Dialects::load(Some(&folder.0), "native").unwrap_or_else(|mistakes| panic!("{mistakes:#?}"))
+    let mut files = vec![("support.toml".to_owned(), documented_example())];
+    for path in tables("toml") {
+        let name = path.file_name().and_then(|name| name.to_str()).expect("the path is UTF-8");
+        files.push((name.to_owned(), fs::read_to_string(&path).expect("the dialect can be read")));
+    }
+    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let folder = Folder::with(&files);
+    let selection = Selection { shipped: &["all".to_owned()], folder: Some(&folder.0), default: "native" };
+    Dialects::load(selection).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"))
 }
 
 #[test]
@@ -109,6 +134,13 @@ fn who_is_in_a_conversation_is_looked_up_only_for_dialects_that_tell_it() {
     let dialects = dialects();
     let lists = |name: &str| dialects.get(name).unwrap().lists_members_on_join();
     assert!(lists("native") && !lists("support"));
+}
+
+/// The files beside the tables that end so.
+fn tables(extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(crate_path("tests/dialect_pairs")).expect("the tables are there");
+    let paths = entries.map(|entry| entry.expect("the folder can be read").path());
+    paths.filter(|path| path.extension().is_some_and(|found| found == extension)).collect()
 }
 
 /// The packets of all tables: `["event",…arguments]`.
@@ -126,14 +158,13 @@ pub fn packets() -> Vec<String> {
 fn for_each_table(check: impl Fn(&Dialect, Pairs)) {
     let dialects = dialects();
     let mut names = Vec::new();
-    for entry in fs::read_dir(crate_path("tests/dialect_pairs")).expect("the tables are there") {
-        let path = entry.expect("the folder can be read").path();
+    for path in tables("json") {
         let text = fs::read_to_string(&path).expect("the table can be read");
         let pairs: Pairs =
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let dialect = dialects.get(&pairs.dialect).expect("the table's dialect is loaded");
         names.push(pairs.dialect.clone());
-        check(dialect, pairs);
+        check(&dialect, pairs);
     }
     for dialect in dialects.iter() {
         assert!(names.iter().any(|name| name == dialect.name()), "{} has a table", dialect.name());
@@ -170,7 +201,8 @@ fn inbound_events_become_the_commands_of_the_tables() {
     for_each_table(|dialect, pairs| {
         for pair in pairs.decode {
             let what = format!("{}: {} {:?}", pairs.dialect, pair.event, pair.args);
-            let decoded = dialect.decode(&pair.event, pair.args);
+            let context = Context { conversation: pair.conversation.as_ref(), user: pair.user.as_ref() };
+            let decoded = dialect.decode(&pair.event, pair.args, context);
             let expected = match (pair.command, pair.refused) {
                 (Some(command), None) => {
                     let name = CommandName::parse(&command).expect("the table names a command");
@@ -191,7 +223,7 @@ fn answers_are_those_of_the_tables() {
     for_each_table(|dialect, pairs| {
         for pair in pairs.answer {
             let what = format!("{}: {} {:?}", pairs.dialect, pair.event, pair.args);
-            let call = dialect.decode(&pair.event, pair.args).call;
+            let call = dialect.decode(&pair.event, pair.args, Context::default()).call;
             let rejection = pair.rejection.as_ref().map(rejection);
             let outcome = match (&pair.reply, &rejection) {
                 (Some(reply), None) => Ok(reply),
@@ -245,7 +277,7 @@ fn one_argument_can_fill_several_fields_and_a_later_one_another() {
     let rule = "name = 'app'\nanswer.ack = 1\nfailure.ack = 1\n[[inbound]]\nevent = 'say'\ncommand = 'message.send'\n\
         fields = { content = 'text', metadata = '$', conversation = '$2' }";
     let folder = Folder::with(&[("app.toml", rule)]);
-    let dialects = Dialects::load(Some(&folder.0), "app").unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
+    let dialects = load(Some(&folder.0), "app").unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
     let app = dialects.get("app").expect("it is loaded");
     let said = json!({"text": "hi", "mood": "good"});
     let fields = Map::from_iter([
@@ -253,7 +285,7 @@ fn one_argument_can_fill_several_fields_and_a_later_one_another() {
         ("metadata".to_owned(), said.clone()),
         ("conversation".to_owned(), json!("c1")),
     ]);
-    let decoded = app.decode("say", vec![said, json!("c1")]);
+    let decoded = app.decode("say", vec![said, json!("c1")], Context::default());
     assert_eq!(decoded.command, Command::parse(CommandName::MessageSend, fields));
 }
 
@@ -261,7 +293,7 @@ fn one_argument_can_fill_several_fields_and_a_later_one_another() {
 fn an_unknown_name_is_repeated_only_as_far_as_is_bearable() {
     let dialects = dialects();
     let native = dialects.get("native").expect("it is built in");
-    let call = native.decode(&"é".repeat(100_000), vec![]).call;
+    let call = native.decode(&"é".repeat(100_000), vec![], Context::default()).call;
     assert_eq!(call.event().chars().count(), 64);
 }
 
@@ -331,7 +363,7 @@ proptest! {
     ) {
         thread_local! { static DIALECTS: Dialects = dialects(); }
         DIALECTS.with(|dialects| for dialect in dialects.iter() {
-            let decoded = dialect.decode(&event, args.clone());
+            let decoded = dialect.decode(&event, args.clone(), Context::default());
             let outcome = decoded.command.as_ref().map(|_| &reply);
             let answer = dialect.answer(&decoded.call, outcome, true);
             assert!(answer.ack.is_some(), "{event}");

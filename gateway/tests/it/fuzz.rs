@@ -15,7 +15,7 @@ use parlance_domain::{
     rejection::{Code, Rejection},
 };
 use parlance_gateway::dialect::{
-    Dialects,
+    Context, Dialects,
     view::{self, Told},
 };
 use proptest::prelude::*;
@@ -78,7 +78,7 @@ fn take_in(dialects: &Dialects, packet: &str) {
         return;
     };
     for dialect in dialects.iter() {
-        let decoded = dialect.decode(&event, arguments.clone());
+        let decoded = dialect.decode(&event, arguments.clone(), Context::default());
         let answer = match &decoded.command {
             Ok(_) => dialect.answer(&decoded.call, Ok(&json!({})), true),
             Err(rejection) => {
@@ -133,7 +133,7 @@ proptest! {
         thread_local! { static DIALECTS: Dialects = dialects(); }
         DIALECTS.with(|dialects| for dialect in dialects.iter() {
             let rejection = Rejection::with(Code::ALL[code], message.clone());
-            let call = dialect.decode("message:send", Vec::new()).call;
+            let call = dialect.decode("message:send", Vec::new(), Context::default()).call;
             assert!(dialect.answer(&call, Err(&rejection), true).ack.is_some());
         });
     }

@@ -43,8 +43,7 @@ payload = { userId = "{userId}", role = "{user.role?}" }
 async fn installation() -> (TestApp, Folder, Gateway) {
     let app = TestApp::new().await;
     let folder = Folder::with(&[("toy.toml", TOY), ("other.toml", &TOY.replace("toy", "other"))]);
-    let path = folder.0.to_str().unwrap();
-    let gateway = app.gateway(&[("gateway.dialects_folder", path), ("auth.insecure_dialects", "toy")]).await;
+    let gateway = app.gateway(&[folder.setting(), ("auth.insecure_dialects", "toy")]).await;
     (app, folder, gateway)
 }
 
@@ -87,7 +86,7 @@ async fn a_token_that_is_there_counts_and_a_bad_one_is_refused() {
     let forged =
         sign(&json!({"sub": "ann", "exp": 4_102_444_800_i64}), "another secret, of enough bytes too");
     for (bad, code) in [
-        ("nonsense".to_owned(), "token_invalid"),
+        ("nonsense".to_owned(), "token_malformed"),
         (forged, "token_invalid"),
         (sign(&json!({"sub": "ann", "exp": 1}), SECRET), "token_expired"),
     ] {
@@ -125,8 +124,7 @@ async fn a_guard_before_a_dialects_own_path_is_not_got_past() {
         ("pathy.toml", &on("pathy", "paths = [\"/old/io\"]")),
         ("hosty.toml", &on("hosty", "hosts = [\"Old.example.com\"]")),
     ]);
-    let settings =
-        [("gateway.dialects_folder", folder.0.to_str().unwrap()), ("auth.insecure_dialects", "pathy,hosty")];
+    let settings = [folder.setting(), ("auth.insecure_dialects", "pathy,hosty")];
     let gateway = app.gateway(&settings).await;
     let old = "host: old.example.com:8080";
     for (path, headers, namespace, is_believed) in [

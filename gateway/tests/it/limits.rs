@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod connections;
+mod packets;
 mod presence;
 mod quotas;
 mod refusals;

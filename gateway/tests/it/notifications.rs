@@ -2,8 +2,6 @@
 
 #![cfg(test)]
 
-use std::{fs, path::PathBuf};
-
 use fred::interfaces::PubsubInterface;
 use parlance_broker::members::Members;
 use parlance_domain::id::UserId;
@@ -12,6 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     app::{Gateway, SERVICE_KEY, TestApp, eventually, id},
     client::{Client, assert_refused, token},
+    dialect::Folder,
     openapi::documented,
     wire::client::http,
 };
@@ -157,63 +156,89 @@ async fn whoever_leaves_by_whatever_way_is_absent_and_whoever_comes_back_is_not(
     app.end().await;
 }
 
-/// A dialect file of a folder that is gone with the value.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn with(name: &str, notify: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("notify-{:032x}", rand::random::<u128>()));
-        fs::create_dir(&path).unwrap();
-        let text = format!(
-            "name = \"{name}\"\nanswer.ack = {{ ok = true }}\nfailure.ack = {{ ok = false, code = \"{{code}}\" }}\n\
-            {notify}\n[[inbound]]\nevent = \"say\"\ncommand = \"message.send\"\n\
-            fields.conversation = \"to\"\nfields.content = \"text\"\n"
-        );
-        fs::write(path.join(format!("{name}.toml")), text).unwrap();
-        Self(path)
-    }
+/// A dialect in which messages are sent, and notifications told and listed.
+fn speaking(name: &str, notify: &str) -> String {
+    format!(
+        "name = \"{name}\"\nanswer.ack = {{ ok = true, \"...\" = \"{{$}}\" }}\n\
+        failure.ack = {{ ok = false, code = \"{{code}}\" }}\n\
+        {notify}\n[[inbound]]\nevent = \"say\"\ncommand = \"message.send\"\n\
+        fields.conversation = \"to\"\nfields.content = \"text\"\n\
+        [[inbound]]\nevent = \"list\"\ncommand = \"notification.list\"\n\
+        [[inbound]]\nevent = \"read\"\ncommand = \"notification.read\"\n\
+        [[outbound]]\non = \"notification.created\"\nevent = \"told\"\npayload.text = \"{{text}}\"\n"
+    )
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-async fn say(gateway: &Gateway, dialect: &str, text: &str) {
+async fn in_dialect(gateway: &Gateway, dialect: &str, user: &str) -> Client {
     let path = format!("/socket.io/?EIO=4&transport=websocket&dialect={dialect}");
-    let client = Client::try_connect(gateway, &path, "", json!({"token": token("ann")})).await.unwrap();
-    let answer = client.call("say", json!({"to": "c", "text": text})).await;
-    assert_eq!(answer, json!({"ok": true}));
+    Client::try_connect(gateway, &path, "", json!({"token": token(user)})).await.unwrap()
+}
+
+async fn texts_told(client: &Client, event: &str, last: &str) -> Vec<String> {
+    let text = |told: &Value| told["text"].as_str().unwrap().to_owned();
+    eventually("the last one is told", async || {
+        let told: Vec<String> = client.events(event).iter().map(text).collect();
+        (told.last().map(String::as_str) == Some(last)).then_some(told)
+    })
+    .await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_senders_dialect_says_who_is_notified() {
+async fn each_client_is_notified_of_messages_as_its_own_dialect_says_whoever_sends_them() {
     let app = TestApp::new().await;
-    let folder = Folder::with("loud", "behaviour.notify = \"always\"");
-    let silent = Folder::with("silent", "");
-    fs::copy(silent.0.join("silent.toml"), folder.0.join("silent.toml")).unwrap();
-    let settings = [("gateway.dialects_folder", folder.0.to_str().unwrap()), ("gateway.dialect", "loud")];
-    let gateway = app.gateway(&settings).await;
+    let folder = Folder::with(&[
+        ("loud.toml", &speaking("loud", "behaviour.notify = \"always\"")),
+        ("silent.toml", &speaking("silent", "")),
+    ]);
+    let gateway = app.gateway(&[folder.setting()]).await;
     app.worker().await;
     app.conversation(&gateway, "c", &["ann", "bob", "carol"]).await;
-    let path = "/socket.io/?EIO=4&transport=websocket&dialect=native";
-    let bob = Client::try_connect(&gateway, path, "", json!({"token": token("bob")})).await.unwrap();
+    let bob = Client::connect(&gateway, "bob").await;
+    let carol = Client::connect(&gateway, "carol").await;
+    let [loud_bob, loud_carol] =
+        [in_dialect(&gateway, "loud", "bob").await, in_dialect(&gateway, "loud", "carol").await];
+    let [silent_bob, silent_carol] =
+        [in_dialect(&gateway, "silent", "bob").await, in_dialect(&gateway, "silent", "carol").await];
     bob.join("c").await;
     here_are(&app, "c", &["bob"]).await;
-    say(&gateway, "silent", "never").await;
-    say(&gateway, "loud", "always").await;
-    let body = json!({"content": "by request"});
-    let messages = "/v1/conversations/c/messages";
-    assert_eq!(as_user(&gateway, "ann", "POST", messages, body).await.0, 201);
     for user in ["bob", "carol"] {
-        eventually("both are notified", async || {
-            let path = format!("/v1/users/{user}/notifications");
-            let (_, page) = as_user(&gateway, user, "GET", &path, Value::Null).await;
-            (texts(&page) == ["by request", "always"]).then_some(())
-        })
-        .await;
+        heard_on(&app, user, 1).await;
     }
+    let ann = in_dialect(&gateway, "silent", "ann").await;
+    ann.ok("say", json!({"to": "c", "text": "by a silent one"})).await;
+    for loud in [&loud_bob, &loud_carol] {
+        assert_eq!(texts_told(loud, "told", "by a silent one").await.len(), 1);
+    }
+    // What a backend says is for everybody, and comes after the message.
+    for user in ["bob", "carol"] {
+        notify(&gateway, user, "by a backend").await;
+    }
+    let both = ["by a silent one", "by a backend"];
+    for (client, event, expected) in [
+        (&loud_bob, "told", &both[..]),
+        (&loud_carol, "told", &both[..]),
+        (&bob, "notification:created", &both[1..]),
+        (&carol, "notification:created", &both[..]),
+        (&silent_bob, "told", &both[1..]),
+        (&silent_carol, "told", &both[1..]),
+    ] {
+        assert_eq!(texts_told(client, event, "by a backend").await, expected);
+    }
+
+    // Lists, numbers and marks go by the dialect that asks, too.
+    let listed = async |client: &Client, event: &str| {
+        let page = client.ok(event, json!({})).await;
+        (texts(&page).len() as u64, page["unreadCount"].as_u64().unwrap())
+    };
+    assert_eq!(listed(&loud_bob, "list").await, (2, 2));
+    assert_eq!(listed(&bob, "notification:list").await, (1, 1));
+    assert_eq!(listed(&silent_bob, "list").await, (1, 1));
+    assert_eq!(listed(&carol, "notification:list").await, (2, 2));
+    let (_, page) = as_user(&gateway, "bob", "GET", "/v1/users/bob/notifications", Value::Null).await;
+    assert_eq!(texts(&page), ["by a backend"]);
+    assert_eq!(bob.ok("notification:read", json!({})).await["marked"], 1);
+    assert_eq!(listed(&loud_bob, "list").await, (2, 1), "he was never shown the other one there");
+    assert_eq!(loud_bob.ok("read", json!({})).await["marked"], 1);
     app.end().await;
 }
 

@@ -80,7 +80,7 @@ async fn a_page_connects_to_the_dialects_that_let_it() {
     );
     let folder = Folder::with(&[("desk.toml", &text)]);
     let app = TestApp::new().await;
-    let settings = [("server.origins", OURS), ("gateway.dialects_folder", folder.0.to_str().unwrap())];
+    let settings = [("server.origins", OURS), folder.setting()];
     let gateway = app.gateway(&settings).await;
     let auth = json!({"token": token("ann")});
     let from = |origin: &str| format!("Origin: {origin}\r\n");
@@ -110,11 +110,7 @@ async fn a_cookie_counts_only_from_a_page_that_is_listed() {
     let text = "name = \"open\"\norigins = [\"*\"]\nanswer.ack = 1\nfailure.ack = 1\n";
     let folder = Folder::with(&[("open.toml", text)]);
     let app = TestApp::new().await;
-    let settings = [
-        ("server.origins", OURS),
-        ("auth.token_cookie", "jwt"),
-        ("gateway.dialects_folder", folder.0.to_str().unwrap()),
-    ];
+    let settings = [("server.origins", OURS), ("auth.token_cookie", "jwt"), folder.setting()];
     let gateway = app.gateway(&settings).await;
     let cookie = format!("Cookie: jwt={}\r\n", token("ann"));
     let from = |origin: &str| format!("Origin: {origin}\r\n{cookie}");

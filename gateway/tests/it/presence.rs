@@ -56,7 +56,7 @@ impl Lobby {
     async fn with(both: &[(&str, &str)], of_here: &[(&str, &str)]) -> Self {
         let app = TestApp::new().await;
         let folder = Folder::with(&[("lobby.toml", LOBBY)]);
-        let mut settings = vec![("gateway.dialects_folder", folder.0.to_str().unwrap())];
+        let mut settings = vec![folder.setting()];
         settings.extend(both);
         let there = app.gateway(&settings).await;
         settings.extend(of_here);

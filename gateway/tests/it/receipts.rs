@@ -2,8 +2,6 @@
 
 #![cfg(test)]
 
-use std::{fs, path::PathBuf};
-
 use fred::{interfaces::StreamsInterface, types::Value as Reply};
 use parlance_domain::id::MessageId;
 use serde_json::{Value, json};
@@ -12,6 +10,7 @@ use tokio::time::Instant;
 use crate::{
     app::{Gateway, SERVICE_KEY, TestApp, eventually},
     client::{Client, token},
+    dialect::Folder,
     openapi::documented,
     wire::client::http,
 };
@@ -206,7 +205,8 @@ async fn what_a_receipt_cannot_be_for_is_refused() {
         (json!({"conversationId": "nowhere", "seq": 1}), "not_a_participant"),
         (up_to(11), "invalid_payload"),
         (json!({"seq": 1}), "invalid_payload"),
-        (json!({"conversationId": "c"}), "invalid_payload"),
+        (json!({"conversationId": "private"}), "not_a_participant"),
+        (json!({}), "invalid_payload"),
         (json!({"messageIds": []}), "invalid_payload"),
         (json!({"messageIds": vec![known.clone(); 501]}), "invalid_payload"),
         (json!({"messageIds": ["no id"]}), "invalid_payload"),
@@ -245,7 +245,7 @@ async fn receipts_that_wait_when_the_gateway_stops_are_persisted() {
 }
 
 /// A request of a user.
-async fn post(gateway: &Gateway, user: &str, path: &str, body: &Value) -> (u16, Value) {
+pub async fn post(gateway: &Gateway, user: &str, path: &str, body: &Value) -> (u16, Value) {
     let headers = format!("Content-Type: application/json\r\nAuthorization: Bearer {}\r\n", token(user));
     let answer = http(&gateway.address, "POST", path, &headers, &body.to_string()).await;
     (answer.status, serde_json::from_str(&answer.body).unwrap_or(Value::Null))
@@ -343,7 +343,7 @@ async fn requests_that_are_no_receipt_are_refused_as_sockets_are() {
         ("c", json!({"seq": -1}), "invalid_payload", 400),
         ("c", json!({"seq": 1.5}), "invalid_payload", 400),
         ("c", json!({"seq": {}}), "invalid_payload", 400),
-        ("c", json!({}), "invalid_payload", 400),
+        ("private", json!({}), "not_a_participant", 403),
         ("c", json!({"messageIds": []}), "invalid_payload", 400),
         ("c", json!({"messageIds": "x"}), "invalid_payload", 400),
         ("c", json!({"messageIds": [7]}), "invalid_payload", 400),
@@ -386,42 +386,48 @@ async fn requests_that_are_no_receipt_are_refused_as_sockets_are() {
     scene.app.end().await;
 }
 
-/// A folder with a dialect whose clients do not say what they got, that is gone with the value.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        let path = std::env::temp_dir().join(format!("receipts-{:032x}", rand::random::<u128>()));
-        fs::create_dir(&path).unwrap();
-        let text = r#"
-            name = "mute"
-            answer.ack = { ok = true, "..." = "{$}" }
-            failure.ack = { ok = false, code = "{code}" }
-            behaviour.delivered_on_delivery = true
-            [[inbound]]
-            event = "enter"
-            command = "conversation.join"
-            fields.conversation = "room"
-            [[inbound]]
-            event = "say"
-            command = "message.send"
-            fields.conversation = "room"
-            fields.content = "text"
-            [[outbound]]
-            on = "message.created"
-            event = "said"
-            payload.text = "{content}"
-        "#;
-        fs::write(path.join("mute.toml"), text).unwrap();
-        Self(path)
-    }
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_receipt_with_a_conversation_alone_is_for_all_there_is() {
+    let scene = Scene::new(&[]).await;
+    let _worker = scene.app.worker().await;
+    scene.bob.ok("receipt:delivered", json!({"conversationId": "c"})).await;
+    let told = scene.ann.event("receipt:delivered").await;
+    assert_eq!(told, json!({"conversationId": "c", "userId": "bob", "seq": 10}), "no message was named");
+    scene.cursors_become(10, 0).await;
+    scene.ann.send("c", "one more").await;
+    let (status, body) = post(&scene.gateway, "bob", RECEIPTS, &json!({"type": "read"})).await;
+    assert_eq!(status, 200, "{body}");
+    documented(&scene.gateway, "POST", "/v1/conversations/{conversation}/receipts", status, &body).await;
+    assert_eq!(scene.ann.event("receipt:read").await["seq"], 11);
+    scene.cursors_become(11, 11).await;
+    scene.app.conversation(&scene.gateway, "empty", &["bob"]).await;
+    scene.bob.ok("receipt:read", json!({"conversationId": "empty"})).await;
+    scene.app.end().await;
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+/// A dialect whose clients do not say what they got.
+const MUTE: &str = r#"
+name = "mute"
+answer.ack = { ok = true, "..." = "{$}" }
+failure.ack = { ok = false, code = "{code}" }
+behaviour.delivered_on_delivery = true
+
+[[inbound]]
+event = "enter"
+command = "conversation.join"
+fields.conversation = "room"
+
+[[inbound]]
+event = "say"
+command = "message.send"
+fields.conversation = "room"
+fields.content = "text"
+
+[[outbound]]
+on = "message.created"
+event = "said"
+payload.text = "{content}"
+"#;
 
 async fn mute(gateway: &Gateway, user: &str) -> Client {
     let path = "/socket.io/?EIO=4&transport=websocket&dialect=mute";
@@ -433,8 +439,8 @@ async fn mute(gateway: &Gateway, user: &str) -> Client {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dialect_can_count_a_message_as_delivered_when_it_is_handed_over() {
     let app = TestApp::new().await;
-    let folder = Folder::new();
-    let settings = [("gateway.dialects_folder", folder.0.to_str().unwrap())];
+    let folder = Folder::with(&[("mute.toml", MUTE)]);
+    let settings = [folder.setting()];
     let (here, there) = (app.gateway(&settings).await, app.gateway(&settings).await);
     app.conversation(&here, "c", &["ann", "bob", "carol"]).await;
     let _worker = app.worker().await;
@@ -485,12 +491,9 @@ async fn a_dialect_can_count_a_message_as_delivered_when_it_is_handed_over() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deliveries_that_cannot_be_written_are_written_later() {
     let app = TestApp::new().await;
-    let folder = Folder::new();
-    let settings = [
-        ("gateway.dialects_folder", folder.0.to_str().unwrap()),
-        ("gateway.receipts_interval", "100ms"),
-        ("limits.receipts_entries", "1"),
-    ];
+    let folder = Folder::with(&[("mute.toml", MUTE)]);
+    let settings =
+        [folder.setting(), ("gateway.receipts_interval", "100ms"), ("limits.receipts_entries", "1")];
     let gateway = app.gateway(&settings).await;
     app.conversation(&gateway, "c", &["ann", "bob"]).await;
     let ann = Client::connect(&gateway, "ann").await;

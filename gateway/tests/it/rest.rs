@@ -204,7 +204,7 @@ async fn everybody_may_do_what_he_may_and_no_more() {
     for (headers, status, code) in [
         ("", 401, "token_missing"),
         ("Authorization: Basic YTpi\r\n", 401, "token_missing"),
-        (no_one, 401, "token_invalid"),
+        (no_one, 401, "token_malformed"),
         (&*pretending, 403, "forbidden"),
     ] {
         let (answer, body) =

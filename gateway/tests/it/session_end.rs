@@ -47,7 +47,7 @@ async fn a_newer_token_of_the_same_user_keeps_the_socket() {
     let client = connect(&gateway, &token_of("ann", 3.0)).await;
     let other = connect(&gateway, &token_of("ann", 3.0)).await;
     client.refused("session:authenticate", json!({"token": token_of("bob", 600.0)}), "forbidden").await;
-    client.refused("session:authenticate", json!({"token": "nonsense"}), "token_invalid").await;
+    client.refused("session:authenticate", json!({"token": "nonsense"}), "token_malformed").await;
     client.refused("session:authenticate", json!({"token": token_of("ann", -5.0)}), "token_expired").await;
     client.refused("session:authenticate", json!({}), "invalid_payload").await;
     let answer = client.ok("session:authenticate", json!({"token": token_of("ann", 600.0)})).await;

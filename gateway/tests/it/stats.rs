@@ -87,7 +87,7 @@ async fn stats_are_for_backends_alone() {
     let bearer = |token: &str| format!("Authorization: Bearer {token}\r\n");
     for (headers, status, code) in [
         (String::new(), 401, "token_missing"),
-        (bearer("nobody"), 401, "token_invalid"),
+        (bearer("nobody"), 401, "token_malformed"),
         (bearer(&token("ann")), 403, "forbidden"),
     ] {
         let (answered, body) = request(&gateway, &headers).await;

@@ -120,6 +120,43 @@ async fn with_a_newer_token_a_socket_leaves_at_once_what_that_does_not_list() {
     app.end().await;
 }
 
+async fn notified_of(client: &Client) -> (Vec<String>, u64) {
+    let page = client.ok("notification:list", json!({})).await;
+    let texts = page["notifications"].as_array().unwrap().iter();
+    let texts = texts.map(|one| one["text"].as_str().unwrap().to_owned()).collect();
+    (texts, page["unreadCount"].as_u64().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_takes_part_is_notified_and_learns_of_it_once_his_token_lists_the_conversation() {
+    let app = TestApp::new().await;
+    let gateway = app.gateway(&[("gateway.policy", "token")]).await;
+    let worker = app.worker().await;
+    app.conversation(&gateway, "room", &["ann", "bob", "carl"]).await;
+    let lists = json!(["room"]);
+    let ann = connect(&gateway, &listing("ann", &lists)).await;
+    let bob = connect(&gateway, &listing("bob", &lists)).await;
+    let carl = connect(&gateway, &listing("carl", &json!(["other"]))).await;
+    // He may use the conversation, and takes no part.
+    let dan = connect(&gateway, &listing("dan", &lists)).await;
+    ann.send("room", "one").await;
+    assert_eq!(bob.event("notification:created").await["text"], "one");
+    assert_eq!(notified_of(&bob).await, (vec!["one".to_owned()], 1));
+    eventually("those of one message are made together", async || {
+        (app.store.unannounced_notifications(1).await.unwrap().is_empty()).then_some(())
+    })
+    .await;
+    assert_eq!(notified_of(&carl).await, (Vec::new(), 0));
+    carl.ok("session:authenticate", json!({"token": listing("carl", &lists)})).await;
+    assert_eq!(notified_of(&carl).await, (vec!["one".to_owned()], 1));
+    ann.send("room", "two").await;
+    assert_eq!(carl.event("notification:created").await["text"], "two", "the first was kept from him");
+    assert_eq!(notified_of(&dan).await, (Vec::new(), 0));
+    assert!(dan.events("notification:created").is_empty());
+    worker.stop().await;
+    app.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_backend_uses_everything_for_whomever_it_acts() {
     let app = TestApp::new().await;

@@ -50,7 +50,7 @@ impl Scene {
     async fn new() -> Self {
         let app = TestApp::new().await;
         let folder = Folder::with(&[("hasty.toml", HASTY)]);
-        let settings = [("gateway.dialects_folder", folder.0.to_str().unwrap())];
+        let settings = [folder.setting()];
         let (here, there) = (app.gateway(&settings).await, app.gateway(&settings).await);
         app.conversation(&here, "c", &["ann", "bob"]).await;
         let (ann, bob) = (member(&here, "ann").await, member(&there, "bob").await);

@@ -64,6 +64,7 @@ impl MessageRow {
                     .transpose()?,
                 // Its notifications were decided when it was stored.
                 notify: NotifyPolicy::Never,
+                tells_activity: false,
             },
         })
     }

@@ -63,7 +63,8 @@ impl Store {
     }
 
     /// Stores the notifications of these jobs and deletes the jobs, all or nothing, and says how many notifications
-    /// are new. `here` says who is in which conversation, and is not notified when the policy is `absent`.
+    /// are new. `here` says who is in which conversation: when the policy is `absent` he is not notified, else it is noted
+    /// that he was there.
     ///
     /// # Errors
     /// As every query.
@@ -159,18 +160,18 @@ const MAKE: &str = "
         DELETE FROM notification_jobs j USING locked WHERE j.message_id = locked.message_id
         RETURNING j.message_id, j.policy
     )
-    INSERT INTO notifications (id, user_id, type, text, conversation_id, message_id, created_at)
+    INSERT INTO notifications (id, user_id, type, text, conversation_id, message_id, absent, created_at)
     SELECT
         encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
             PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6),
             52, 1), 53, 1), 'hex')::uuid,
-        p.user_id, 'message', t.text, m.conversation_id, m.id, m.created_at
+        p.user_id, 'message', t.text, m.conversation_id, m.id, here.user_id IS NULL, m.created_at
     FROM jobs
     JOIN UNNEST($1::uuid[], $2::text[]) AS t (message_id, text) ON t.message_id = jobs.message_id
     JOIN messages m ON m.id = jobs.message_id AND m.deleted_at IS NULL
     JOIN conversations c ON c.id = m.conversation_id AND c.deleted_at IS NULL
     JOIN participants p ON p.conversation_id = m.conversation_id AND p.left_at IS NULL AND p.user_id <> m.sender_id
     LEFT JOIN UNNEST($3::text[], $4::text[]) AS here (conversation_id, user_id)
-        ON here.conversation_id = p.conversation_id AND here.user_id = p.user_id AND jobs.policy = 'absent'
-    WHERE here.user_id IS NULL
+        ON here.conversation_id = p.conversation_id AND here.user_id = p.user_id
+    WHERE here.user_id IS NULL OR jobs.policy = 'always'
     ON CONFLICT (user_id, message_id) DO NOTHING";

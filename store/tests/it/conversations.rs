@@ -190,7 +190,7 @@ async fn a_deleted_conversation_has_nobody_and_nothing_and_is_not_deleted_twice(
     let stored = store.conversation(&id("c1")).await.unwrap().unwrap();
     assert!(stored.deleted && !stored.created && stored.conversation.participants.is_empty());
     assert_eq!((stored.conversation.title, stored.conversation.metadata.is_empty()), (None, true));
-    assert_eq!(store.is_member(&id("c1"), &user("a")).await.unwrap(), Some(false));
+    assert_eq!(store.member_role(&id("c1"), &user("a")).await.unwrap(), None);
     assert_eq!(store.add_participant(&id("c1"), &user("a"), None, None).await.unwrap(), None);
     let updated = store.update_conversation(&id("c1"), Some(&None), None, None).await.unwrap();
     assert_eq!(updated, Update::NoConversation);

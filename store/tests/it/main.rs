@@ -2,6 +2,7 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
+mod activity;
 mod calls;
 mod changes;
 mod conversations;
@@ -11,5 +12,6 @@ mod messages;
 mod notifications;
 mod outbox;
 mod participants;
+mod receipts;
 mod schema;
 mod users;

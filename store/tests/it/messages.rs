@@ -1,7 +1,7 @@
 //! Reading messages.
 
 use parlance_domain::{
-    id::MessageId,
+    id::{MessageId, UserId},
     message::{Message, Place},
     version::{Heads, Seq, Version},
 };
@@ -21,7 +21,7 @@ fn message_id(n: u8) -> MessageId {
 }
 
 /// Ten messages; the fourth was numbered again after Redis lost its number.
-async fn ten_messages(store: &Store) {
+pub async fn ten_messages(store: &Store) {
     for n in 1..=10_u8 {
         store
             .run(async |connection| {
@@ -102,7 +102,7 @@ async fn places_are_found_by_id() {
     let (_database, store) = TestDatabase::migrated().await;
     ten_messages(&store).await;
     let places = store.places(&[message_id(77), message_id(2)]).await.unwrap();
-    assert_eq!(places, [Place { id: message_id(2), conversation: id("c1"), seq: Seq(2) }]);
+    assert_eq!(places, [Place { id: message_id(2), conversation: id("c1"), seq: Seq(2), sender: UserId::new("a").unwrap() }]);
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ async fn add(store: &Store, who: &str, word: Option<&str>) -> (bool, bool) {
 async fn members_are_those_who_came_and_did_not_leave() {
     let (_database, store) = TestDatabase::migrated().await;
     assert_eq!(store.members(&id("c1")).await.unwrap(), None);
-    assert_eq!(store.is_member(&id("c1"), &user("a")).await.unwrap(), None);
+    assert_eq!(store.member_role(&id("c1"), &user("a")).await.unwrap(), None);
 
     store.create_conversation(&new("c1", &["a"]), None).await.unwrap();
     assert_eq!(add(&store, "b", None).await, (true, true));
@@ -37,8 +37,8 @@ async fn members_are_those_who_came_and_did_not_leave() {
 
     assert_eq!(store.remove_participant(&id("c1"), &user("a"), None).await.unwrap(), Removal::Done);
     assert_eq!(store.remove_participant(&id("c1"), &user("a"), None).await.unwrap(), Removal::Nothing);
-    assert_eq!(store.is_member(&id("c1"), &user("a")).await.unwrap(), Some(false));
-    assert_eq!(store.is_member(&id("c1"), &user("b")).await.unwrap(), Some(true));
+    assert_eq!(store.member_role(&id("c1"), &user("a")).await.unwrap(), None);
+    assert_eq!(store.member_role(&id("c1"), &user("b")).await.unwrap(), Some(role("member")));
 
     store.remove_participant(&id("c1"), &user("b"), None).await.unwrap();
     assert_eq!(store.members(&id("c1")).await.unwrap(), Some(vec![]), "a conversation without members");

@@ -87,8 +87,8 @@ fn check_numbers(header: &Header) -> Result<(), Fault> {
 /// The numbers that stand in bodies.
 fn check_body(event: &Event) -> Result<(), Fault> {
     let largest = match event {
-        Event::Receipts(cursors) => {
-            cursors.iter().map(|cursor| cursor.delivered.max(cursor.read).0).max().unwrap_or(0)
+        Event::Receipts(receipts) => {
+            receipts.cursors.iter().map(|cursor| cursor.delivered.max(cursor.read).0).max().unwrap_or(0)
         }
         Event::ReactionUpdated(update) => update.seq.0,
         _ => event.message().map_or(0, |message| message.seq.0.max(message.created_rev)),

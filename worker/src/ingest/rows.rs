@@ -97,8 +97,8 @@ impl<'a> Rows<'a> {
             | Event::ParticipantRemoved(ParticipantChange { participant, .. }) => {
                 self.membership(conversation, &participant.id, version);
             }
-            Event::Receipts(cursors) => {
-                for cursor in cursors.iter().filter(|cursor| cursor.delivered.max(cursor.read) > Seq(0)) {
+            Event::Receipts(receipts) => {
+                for cursor in receipts.cursors.iter().filter(|cursor| cursor.delivered.max(cursor.read) > Seq(0)) {
                     let row = self.cursors.entry((conversation, &cursor.user)).or_default();
                     row.advance(cursor, header.at);
                 }

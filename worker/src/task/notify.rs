@@ -13,7 +13,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use parlance_broker::{Broker, BrokerError, members::Members};
 use parlance_domain::{
     id::{ConversationId, MessageId, NotificationId, UserId},
-    notification::{Notification, NotifyPolicy},
+    notification::Notification,
     user_event::UserEvent,
 };
 use parlance_store::{
@@ -71,10 +71,10 @@ impl Notifier {
                 break;
             }
             let (here, unknown) = self.who_is_here(&jobs).await;
-            // Of whom it is not known whether they are here is decided later, and not guessed.
+            // Of whom it is not known whether they are here is decided later, and not guessed. That goes for those too
+            // who are notified either way: which of their clients are told depends on it.
             let known = |job: &NotificationJob| {
-                job.policy != NotifyPolicy::Absent
-                    || job.conversation.as_ref().is_none_or(|conversation| here.contains_key(conversation))
+                job.policy == parlance_domain::notification::NotifyPolicy::Always || job.conversation.as_ref().is_none_or(|conversation| here.contains_key(conversation))
             };
             let ready: Vec<NotificationJob> = jobs.into_iter().filter(known).collect();
             if !ready.is_empty() {
@@ -90,11 +90,10 @@ impl Notifier {
         Ok(done)
     }
 
-    /// Who is in the conversations of those jobs for which that matters, and the first failure to find out.
+    /// Who is in the conversations of jobs, and the first failure to find out.
     async fn who_is_here(&self, jobs: &[NotificationJob]) -> (WhoIsHere, Result<(), BrokerError>) {
-        let absent = jobs.iter().filter(|job| job.policy == NotifyPolicy::Absent);
         let conversations: HashSet<ConversationId> =
-            absent.filter_map(|job| job.conversation.clone()).collect();
+            jobs.iter().filter_map(|job| job.conversation.clone()).collect();
         let ask = |conversation: ConversationId| async move {
             let users = self.members.users(&conversation).await;
             (conversation, users)
@@ -208,7 +207,7 @@ fn is_small(view: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use parlance_domain::notification::NotificationText;
+    use parlance_domain::notification::{NotificationText, NotifyPolicy};
 
     use super::*;
 

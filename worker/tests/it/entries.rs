@@ -78,6 +78,13 @@ pub fn notifying(conversation: &str, n: u64, policy: &str) -> TestEntry {
     durable(EventKind::MessageCreated, conversation, Version::new(1, n), n, &body)
 }
 
+/// A message of which participants are to be told wherever they are.
+pub fn telling(conversation: &str, n: u64, content: &str) -> TestEntry {
+    let mut body = message_body(conversation, n, content);
+    body["tellsActivity"] = json!(true);
+    durable(EventKind::MessageCreated, conversation, Version::new(1, n), n, &body)
+}
+
 fn message_body(conversation: &str, seq: u64, content: &str) -> Value {
     json!({
         "id": message_id(conversation, seq), "sender": {"id": "anna", "name": "Anna"}, "type": "text",

@@ -8,6 +8,9 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+#[expect(dead_code, reason = "the broker's tests do more with it")]
+#[path = "../../../broker/tests/it/cluster.rs"]
+mod cluster;
 #[path = "../../../store/tests/it/database.rs"]
 mod database;
 mod ear;
@@ -19,6 +22,7 @@ mod proxy;
 mod server;
 mod world;
 
+mod activity;
 mod any_order;
 mod calls;
 mod cli;

@@ -36,7 +36,7 @@ fn user(id: &str) -> UserId {
 }
 
 /// These users take part, and Anna, who sends.
-async fn participants(world: &World, conversation: &str, users: &[&str]) {
+pub async fn participants(world: &World, conversation: &str, users: &[&str]) {
     world
         .store
         .run(async |connection| {
@@ -72,7 +72,7 @@ async fn leave(world: &World, id: &str, of: &str) {
 }
 
 async fn of(world: &World, user_id: &str) -> Vec<Notification> {
-    let page = NotificationPage { after: None, limit: 1_000, unread: false, granted: None };
+    let page = NotificationPage { after: None, limit: 1_000, unread: false, present: true, granted: None };
     world.store.notifications(&user(user_id), &page).await.unwrap()
 }
 
@@ -156,6 +156,8 @@ async fn always_is_everybody_but_the_sender_and_never_is_nobody() {
     settled(&world).await;
     let count = scalar(&world, "SELECT count(*) FROM notifications").await;
     assert_eq!((count, of(&world, "ben").await.len(), of(&world, "dan").await.len()), (2, 1, 1));
+    let absent = async |user| of(&world, user).await[0].absent;
+    assert_eq!((absent("ben").await, absent("dan").await), (Some(false), Some(true)), "who was there is told apart");
     worker.stop().await;
     world.clean_up().await;
 }
@@ -230,6 +232,7 @@ fn of_a_backend(for_user: &str, text: &str) -> Notification {
         conversation: None,
         message_id: None,
         message: None,
+        absent: None,
         created_at_ms: 0,
         read_at_ms: None,
     }
@@ -270,10 +273,15 @@ async fn while_redis_does_not_know_who_is_here_nobody_is_notified() {
     participants(&world, "c1", &["ben", "carol"]).await;
     be_here(&world, "c1", &["ben"]).await;
     let worker = world.start(&[]).await;
-    world.append(&notifying("c1", 1, "never")).await;
+    world.append_all(&[notifying("c1", 1, "never"), notifying("c1", 2, "never")]).await;
     world.drained().await;
     redis.kill();
-    world.sql("INSERT INTO notification_jobs (message_id, policy) SELECT id, 'absent' FROM messages").await;
+    world
+        .sql(
+            "INSERT INTO notification_jobs (message_id, policy)
+             SELECT id, CASE seq WHEN 1 THEN 'absent' ELSE 'always' END FROM messages",
+        )
+        .await;
     redis.start_again();
     // Gateways say again who is here when they are connected again, which takes them a moment.
     eventually("redis is back", async || world.broker.ping().await).await;
@@ -281,7 +289,9 @@ async fn while_redis_does_not_know_who_is_here_nobody_is_notified() {
     assert!(unknown.is_retryable(), "{unknown}");
     be_here(&world, "c1", &["ben"]).await;
     settled(&world).await;
-    assert_eq!((of(&world, "ben").await.len(), of(&world, "carol").await.len()), (0, 1));
+    let absent = |found: Vec<Notification>| found.iter().map(|found| found.absent).collect::<Vec<_>>();
+    assert_eq!(absent(of(&world, "ben").await), [Some(false)], "only of the second");
+    assert_eq!(absent(of(&world, "carol").await), [Some(true), Some(true)]);
     worker.stop().await;
     world.clean_up().await;
 }

@@ -116,7 +116,7 @@ async fn cursors_only_move_forward_and_give_no_membership() {
 
     assert_eq!(participants(&world, "c1").await, [("anna".to_owned(), 7, 5, false, 0)]);
     assert_eq!(
-        world.store.is_member(&id("c1"), &user("anna")).await.unwrap(),
+        world.store.member_role(&id("c1"), &user("anna")).await.unwrap(),
         None,
         "no conversation appears"
     );

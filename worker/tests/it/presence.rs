@@ -3,5 +3,6 @@
 mod caution;
 mod gateway;
 mod last_seen;
+mod one_shard_away;
 mod sweeping;
 mod unannounced;

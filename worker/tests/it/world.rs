@@ -42,6 +42,7 @@ pub struct World {
     pub prefix: String,
     pub database: TestDatabase,
     redis: String,
+    partitions: u16,
 }
 
 impl World {
@@ -51,17 +52,27 @@ impl World {
 
     /// A world on a Redis of its own.
     pub async fn on(redis: &str) -> Self {
+        Self::of(redis, PARTITIONS, Duration::from_secs(5)).await
+    }
+
+    /// A world in a Redis cluster of its own, with two partitions on each master. While one of them does not answer, the
+    /// tests' own connection is not to be replaced for the lack of answers: that would hold up the other masters' too.
+    pub async fn in_cluster(redis: &str) -> Self {
+        Self::of(redis, 6, DEADLINE).await
+    }
+
+    async fn of(redis: &str, partitions: u16, deadline: Duration) -> Self {
         let (database, store) = TestDatabase::migrated().await;
         let prefix = format!("test-{:016x}:", rand::random::<u64>());
         let broker = Broker::connect(BrokerConfig {
             url: redis.to_owned(),
             prefix: prefix.clone(),
-            partitions: PARTITIONS,
-            deadline: Duration::from_secs(5),
+            partitions,
+            deadline,
         })
         .await
         .unwrap();
-        Self { broker, store, prefix, database, redis: redis.to_owned() }
+        Self { broker, store, prefix, database, redis: redis.to_owned(), partitions }
     }
 
     /// What a worker of this world is told, weaker than `more`.
@@ -69,7 +80,7 @@ impl World {
         let own = [
             ("PARLANCE__REDIS__URL", self.redis.clone()),
             ("PARLANCE__REDIS__PREFIX", self.prefix.clone()),
-            ("PARLANCE__REDIS__PARTITIONS", PARTITIONS.to_string()),
+            ("PARLANCE__REDIS__PARTITIONS", self.partitions.to_string()),
             ("PARLANCE__POSTGRES__URL", self.database.url()),
             ("PARLANCE__ADMIN__PORT", String::from("0")),
         ];

@@ -11,7 +11,7 @@ use crate::config::AuthSection;
 
 /// What is demanded of every token, whichever key it is signed with.
 #[derive(Debug, Clone)]
-pub(super) struct Demands {
+pub(in crate::auth) struct Demands {
     algorithms: Vec<Algorithm>,
     issuer: Vec<String>,
     audience: Vec<String>,
@@ -29,7 +29,7 @@ pub(super) struct Key {
 }
 
 impl Demands {
-    pub(super) fn new(config: &AuthSection) -> Self {
+    pub(in crate::auth) fn new(config: &AuthSection) -> Self {
         Self {
             algorithms: config.algorithms.clone(),
             issuer: config.issuer.clone(),
@@ -40,6 +40,23 @@ impl Demands {
     /// The configured algorithms for a key of this sort.
     pub(super) fn algorithms(&self, family: Family) -> Vec<Algorithm> {
         self.algorithms.iter().copied().filter(|algorithm| algorithm.family() == family).collect()
+    }
+
+    /// The same with every algorithm of the sorts that are wanted and have none.
+    pub(super) fn with_all_of(&self, wanted: &[(Family, bool)]) -> Self {
+        let lacks = |family: Family| self.algorithms(family).is_empty();
+        let missing = wanted.iter().filter(|(family, wanted)| *wanted && lacks(*family));
+        let every = |(family, _): &(Family, bool)| {
+            let family = *family;
+            Algorithm::WORDS.iter().map(|(_, one)| *one).filter(move |one| one.family() == family)
+        };
+        let algorithms = self.algorithms.iter().copied().chain(missing.flat_map(every)).collect();
+        Self { algorithms, ..self.clone() }
+    }
+
+    /// The configured algorithms.
+    pub(super) fn all(&self) -> &[Algorithm] {
+        &self.algorithms
     }
 
     fn validation(&self, algorithms: &[Algorithm]) -> Validation {
@@ -135,6 +152,19 @@ pub(super) fn refusal(kind: &ErrorKind) -> Rejection {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+
+    #[test]
+    fn a_sort_that_is_configured_stays_as_it_is_and_one_that_is_not_has_all_of_its_algorithms() {
+        let of = |algorithms: &[Algorithm]| Demands {
+            algorithms: algorithms.to_vec(),
+            issuer: Vec::new(),
+            audience: Vec::new(),
+        };
+        let (secret, rsa) = ((Family::Secret, true), (Family::Rsa, false));
+        let all = [Algorithm::Rs256, Algorithm::Hs256, Algorithm::Hs384, Algorithm::Hs512];
+        assert_eq!(of(&[Algorithm::Rs256]).with_all_of(&[secret, rsa]).all(), all);
+        assert_eq!(of(&[Algorithm::Hs512]).with_all_of(&[secret, rsa]).all(), [Algorithm::Hs512]);
+    }
 
     /// Every algorithm, and nothing else is asked.
     pub(in crate::auth::keys) fn demands() -> Demands {

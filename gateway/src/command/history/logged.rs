@@ -38,7 +38,7 @@ impl Logged {
 
     /// Nothing of before a deletion counts. What comes after one that is not persisted is not settled either, so the
     /// log still has all of it.
-    pub(super) fn of(mut envelopes: Vec<Envelope>) -> Self {
+    pub(in crate::command) fn of(mut envelopes: Vec<Envelope>) -> Self {
         let deletions = envelopes.iter().map(|envelope| &envelope.header);
         let deletions = deletions.filter(|header| header.kind == EventKind::ConversationDeleted);
         let deleted: Option<Version> = deletions.map(|header| header.version).max();

@@ -28,6 +28,7 @@ pub(in crate::command) fn message(seq: u8) -> Message {
         reply_to: None,
         client_id: None,
         notify: Default::default(),
+        tells_activity: false,
     };
     Message {
         conversation: ConversationId::new("c").unwrap(),

@@ -4,7 +4,7 @@ use serde_json::{Number, Value};
 
 use super::{
     super::{mistake::Mistakes, section::join, vocabulary::Shape},
-    Object, Part, Placeholder, Scope, Source, Template,
+    Base, Object, Part, Placeholder, Scope, Source, Template,
 };
 
 /// The entry that takes over another object's entries.
@@ -45,9 +45,9 @@ fn object(table: &toml::Table, key: &str, scope: &Scope, mistakes: &Mistakes) ->
         let key = join(key, name);
         if name == SPREAD {
             object.spread = spread(value, &key, scope, mistakes);
-        } else if let Some((name, list)) = list_entry(name) {
-            if let Some(each) = each(list, value, &key, scope, mistakes) {
-                object.entries.push((name.to_owned(), each));
+        } else if let Some(entry) = ListEntry::parse(name) {
+            if let Some(each) = each(&entry, value, &key, scope, mistakes) {
+                object.entries.push((entry.name.to_owned(), each));
             }
         } else {
             object.entries.push((name.clone(), compile(value, &key, scope, mistakes)));
@@ -64,13 +64,54 @@ fn object(table: &toml::Table, key: &str, scope: &Scope, mistakes: &Mistakes) ->
     object
 }
 
-/// `items[]` is `items` over the list `items`, `rows[items]` is `rows` over it.
-fn list_entry(name: &str) -> Option<(&str, &str)> {
-    let (entry, list) = name.strip_suffix(']')?.split_once('[')?;
-    Some((entry, if list.is_empty() { entry } else { list }))
+/// `items[]` is `items` over the list `items`, `rows[items]` is `rows` over it. With `by`, as in `rows[items by id]` and
+/// `items[by id]`, it is an object whose keys are in the items.
+struct ListEntry<'t> {
+    name: &'t str,
+    list: &'t str,
+    by: Option<&'t str>,
 }
 
-fn each(list: &str, value: &toml::Value, key: &str, scope: &Scope, mistakes: &Mistakes) -> Option<Template> {
+impl<'t> ListEntry<'t> {
+    fn parse(entry: &'t str) -> Option<Self> {
+        let (name, inner) = entry.strip_suffix(']')?.split_once('[')?;
+        let (list, by) = match inner.strip_prefix("by ") {
+            Some(by) => ("", Some(by.trim())),
+            None => match inner.split_once(" by ") {
+                Some((list, by)) => (list.trim(), Some(by.trim())),
+                None => (inner, None),
+            },
+        };
+        Some(Self { name, list: if list.is_empty() { name } else { list }, by })
+    }
+}
+
+fn each(
+    entry: &ListEntry<'_>,
+    value: &toml::Value,
+    key: &str,
+    scope: &Scope,
+    mistakes: &Mistakes,
+) -> Option<Template> {
+    let (source, scope) = items(entry.list, key, scope, mistakes)?;
+    let by = match entry.by {
+        Some(by) => Some(item_key(by, key, &scope, mistakes)?),
+        None => None,
+    };
+    let template = Box::new(compile(value, key, &scope, mistakes));
+    Some(match by {
+        Some(by) => Template::Keyed(source, by, template),
+        None => Template::Each(source, template),
+    })
+}
+
+/// The list at a path, and the scope of its items. `None` when there is no list, which is noted.
+pub(in crate::dialect) fn items(
+    list: &str,
+    key: &str,
+    scope: &Scope,
+    mistakes: &Mistakes,
+) -> Option<(Source, Scope)> {
     let source = Source::parse(list, key, scope, mistakes)?;
     let item = match source.shape {
         Shape::List(item) => *item,
@@ -80,8 +121,18 @@ fn each(list: &str, value: &toml::Value, key: &str, scope: &Scope, mistakes: &Mi
             return None;
         }
     };
-    let scope = Scope { item: Some(item), ..*scope };
-    Some(Template::Each(source, Box::new(compile(value, key, &scope, mistakes))))
+    Some((source, Scope { item: Some(item), ..*scope }))
+}
+
+/// What the entries of an object are called.
+fn item_key(by: &str, key: &str, scope: &Scope, mistakes: &Mistakes) -> Option<Source> {
+    let source = Source::parse(by, key, scope, mistakes)?;
+    let is_text = matches!(source.shape, Shape::Text | Shape::User | Shape::Conversation | Shape::Json);
+    if source.base != Base::Item || !is_text {
+        mistakes.add(key, format!("`{by}` is no text of an item, which a key has to be"));
+        return None;
+    }
+    Some(source)
 }
 
 fn spread(value: &toml::Value, key: &str, scope: &Scope, mistakes: &Mistakes) -> Option<Placeholder> {
@@ -111,7 +162,7 @@ fn text_template(text: &str, key: &str, scope: &Scope, mistakes: &Mistakes) -> T
         match part {
             Part::Literal(text) => constant.push_str(text),
             Part::Field(placeholder) => {
-                if placeholder.shapes().any(|shape| matches!(shape, Shape::Object(_) | Shape::List(_))) {
+                if placeholder.is_compound() {
                     mistakes.add(key, "has an object or a list within a text");
                 }
             }

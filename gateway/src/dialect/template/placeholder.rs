@@ -68,30 +68,107 @@ impl Placeholder {
         placeholder
     }
 
-    fn add_filter(&mut self, word: &str, key: &str, mistakes: &Mistakes) {
-        let (filter, wanted) = match word {
-            "upper" => (Filter::Upper, Shape::Text),
-            "ms" => (Filter::Time(TimeForm::EpochMs), Shape::Time),
-            "iso" => (Filter::Time(TimeForm::Iso), Shape::Time),
-            _ => {
-                let hint = did_you_mean(word, ["upper", "ms", "iso"]);
-                mistakes.add_with_hint(key, format!("`{word}` is an unknown filter"), hint);
+    fn add_filter(&mut self, text: &str, key: &str, mistakes: &Mistakes) {
+        let (filter, wanted) = match Filter::parse(text) {
+            Ok(parsed) => parsed,
+            Err((problem, hint)) => {
+                mistakes.add_with_hint(key, problem, hint);
                 return;
             }
         };
+        if !wanted.is_met_by(self.shapes()) {
+            mistakes.add(key, format!("`{text}` is for {} only", wanted.as_str()));
+        }
+        if filter == Filter::Present && (self.omitted_when_absent || self.fallback.is_some()) {
+            mistakes.add(key, "`present` says whether there is a value, so `?` and a default say nothing");
+        }
         if self.filter.replace(filter).is_some() {
-            mistakes.add(key, format!("`{word}` is a second filter"));
+            mistakes.add(key, format!("`{text}` is a second filter"));
         }
-        if self.sources.iter().any(|source| source.shape != wanted) {
-            let what = if wanted == Shape::Time { "times" } else { "texts" };
-            mistakes.add(key, format!("`{word}` is for {what} only"));
-        }
+    }
+
+    /// Whether it can stand for more than a text, a number or a word.
+    pub(super) fn is_compound(&self) -> bool {
+        self.filter != Some(Filter::Present)
+            && self.shapes().any(|shape| matches!(shape, Shape::Object(_) | Shape::List(_)))
     }
 
     /// The shapes that it can stand for.
     pub(super) fn shapes(&self) -> impl Iterator<Item = Shape> {
         self.sources.iter().map(|source| source.shape)
     }
+}
+
+/// What a filter is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Anything,
+    Texts,
+    Numbers,
+    Times,
+}
+
+impl Wanted {
+    /// The application's own JSON can be anything; a filter leaves what it is not for as it is.
+    fn is_met_by(self, mut shapes: impl Iterator<Item = Shape>) -> bool {
+        shapes.all(|shape| match self {
+            Wanted::Anything => true,
+            Wanted::Texts => matches!(shape, Shape::Text | Shape::Json),
+            Wanted::Numbers => matches!(shape, Shape::Number | Shape::Json),
+            Wanted::Times => shape == Shape::Time,
+        })
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Wanted::Anything => "anything",
+            Wanted::Texts => "texts",
+            Wanted::Numbers => "numbers",
+            Wanted::Times => "times",
+        }
+    }
+}
+
+impl Filter {
+    /// Reads what stands behind a `|`, else gives the problem and a hint.
+    fn parse(text: &str) -> Result<(Self, Wanted), (String, String)> {
+        let (word, argument) = match text.split_once(char::is_whitespace) {
+            Some((word, argument)) => (word, argument.trim()),
+            None => (text, ""),
+        };
+        let plain = match word {
+            "upper" => Some((Filter::Upper, Wanted::Texts)),
+            "lower" => Some((Filter::Lower, Wanted::Texts)),
+            "present" => Some((Filter::Present, Wanted::Anything)),
+            "ms" => Some((Filter::Time(TimeForm::EpochMs), Wanted::Times)),
+            "iso" => Some((Filter::Time(TimeForm::Iso), Wanted::Times)),
+            _ => None,
+        };
+        match (word, plain) {
+            (_, Some(plain)) if argument.is_empty() => Ok(plain),
+            (_, Some(_)) => Err((format!("`{text}` says more than `{word}`"), format!("{{… | {word}}}"))),
+            ("is", _) => match compared(argument) {
+                Some(wanted) => Ok((Filter::Is(wanted), Wanted::Texts)),
+                None => Err((format!("`{text}` names no text"), String::from("{… | is read}"))),
+            },
+            ("plus", _) => match argument.parse() {
+                Ok(number) => Ok((Filter::Plus(number), Wanted::Numbers)),
+                Err(_) => Err((format!("`{text}` names no whole number"), String::from("{… | plus 1}"))),
+            },
+            _ => {
+                let known = ["upper", "lower", "present", "is", "plus", "ms", "iso"];
+                Err((format!("`{word}` is an unknown filter"), did_you_mean(word, known)))
+            }
+        }
+    }
+}
+
+/// The text of `is word` and `is "a text"`.
+fn compared(argument: &str) -> Option<String> {
+    if argument.starts_with('"') {
+        return serde_json::from_str(argument).ok();
+    }
+    (!argument.is_empty() && !argument.contains(char::is_whitespace)).then(|| argument.to_owned())
 }
 
 impl Source {
@@ -114,7 +191,7 @@ impl Source {
             keys.remove(0);
         }
         for name in &keys {
-            let Some(inner) = shape.field(name) else {
+            let Some(inner) = inner(shape, name) else {
                 unknown(path, name, shape.names(), key, mistakes);
                 return None;
             };
@@ -146,6 +223,19 @@ impl Source {
         }
         Some(Self { base: Base::Request, keys, shape })
     }
+}
+
+/// The shape of a field, or of the item at a place of a list.
+fn inner(shape: Shape, name: &str) -> Option<Shape> {
+    match shape {
+        Shape::List(item) if place(name).is_some() => Some(*item),
+        _ => shape.field(name),
+    }
+}
+
+/// The place in a list, from 0 on, that a step of a path means.
+pub(super) fn place(step: &str) -> Option<usize> {
+    step.bytes().all(|byte| byte.is_ascii_digit()).then(|| step.parse().ok()).flatten()
 }
 
 fn unknown(path: &str, name: &str, known: Vec<&'static str>, key: &str, mistakes: &Mistakes) {

@@ -1,11 +1,14 @@
 //! Writes a template as JSON, straight from canonical values: nothing is parsed and no tree is built.
 
+use std::collections::HashSet;
+
 use serde::{Serialize, Serializer, ser::SerializeMap, ser::SerializeSeq};
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Map, Number, Value, value::RawValue};
 
 use super::{
     super::notation::{Notation, Written},
     Base, Data, Filter, Object, Part, Placeholder, Source, Template,
+    placeholder::place,
 };
 
 /// The JSON of a template; `None` when all of it is a placeholder that is left out.
@@ -38,7 +41,7 @@ impl Template {
 }
 
 impl Source {
-    fn find<'a>(&self, data: Data<'a>) -> Option<Written<'a>> {
+    pub(super) fn find<'a>(&self, data: Data<'a>) -> Option<Written<'a>> {
         let mut keys = self.keys.iter();
         let mut value = match self.base {
             Base::Root => data.root,
@@ -46,7 +49,10 @@ impl Source {
             Base::Request => data.request?.get(keys.next()?)?,
         };
         for key in keys {
-            value = value.as_object()?.get(key)?;
+            value = match value {
+                Value::Array(items) => items.get(place(key)?)?,
+                _ => value.as_object()?.get(key)?,
+            };
         }
         (!value.is_null()).then(|| data.written(value, self.shape))
     }
@@ -71,20 +77,36 @@ impl Placeholder {
 impl Serialize for FilledField<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let placeholder = self.placeholder;
-        let Some(found) = placeholder.find(self.data) else {
+        let found = placeholder.find(self.data);
+        let filter = match &placeholder.filter {
+            Some(Filter::Present) => return found.is_some().serialize(serializer),
+            Some(Filter::Is(wanted)) => {
+                let value = found.map(|found| found.value).or(placeholder.fallback.as_ref());
+                return (value.and_then(Value::as_str) == Some(wanted)).serialize(serializer);
+            }
+            other => other.as_ref(),
+        };
+        let Some(found) = found else {
             return placeholder.fallback.serialize(serializer);
         };
-        match (placeholder.filter, found.value) {
-            (None, _) => found.serialize(serializer),
+        match (filter, found.value) {
             (Some(Filter::Upper), Value::String(text)) => text.to_uppercase().serialize(serializer),
-            (Some(Filter::Upper), other) => other.serialize(serializer),
+            (Some(Filter::Lower), Value::String(text)) => text.to_lowercase().serialize(serializer),
+            (Some(Filter::Plus(more)), Value::Number(number)) => plus(number, *more).serialize(serializer),
             (Some(Filter::Time(times)), _) => {
-                let notation = Notation { times, ..Notation::default() };
+                let notation = Notation { times: *times, ..Notation::default() };
                 let written = Written { notation: &notation, ..found };
                 written.serialize(serializer)
             }
+            _ => found.serialize(serializer),
         }
     }
+}
+
+/// A whole number that is so much higher; another one, or one that would leave the range, stays as it is.
+fn plus(number: &Number, more: i64) -> Number {
+    let sum = number.as_i64().and_then(|number| number.checked_add(more));
+    sum.map_or_else(|| number.clone(), Number::from)
 }
 
 impl Serialize for Filled<'_> {
@@ -112,15 +134,27 @@ impl Serialize for Filled<'_> {
                 list.end()
             }
             Template::Each(source, template) => {
-                let items = source.find(data).and_then(|found| found.value.as_array());
                 let mut list = serializer.serialize_seq(None)?;
-                for item in items.into_iter().flatten() {
-                    let data = Data { item, ..data };
+                for data in data.items(source) {
                     if !template.is_left_out(data) {
                         list.serialize_element(&Filled { template, data })?;
                     }
                 }
                 list.end()
+            }
+            Template::Keyed(source, key, template) => {
+                let mut map = serializer.serialize_map(None)?;
+                let mut names = HashSet::new();
+                for data in data.items(source) {
+                    // JSON has no rule for a key that comes twice: the first counts.
+                    if let Some(name) = key.find(data).and_then(Written::key)
+                        && !template.is_left_out(data)
+                        && names.insert(name.clone())
+                    {
+                        map.serialize_entry(&name, &Filled { template, data })?;
+                    }
+                }
+                map.end()
             }
         }
     }

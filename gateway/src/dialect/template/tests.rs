@@ -134,6 +134,77 @@ fn an_answer_can_repeat_fields_of_the_command() {
 }
 
 #[test]
+fn filters_change_what_they_are_for_and_nothing_else() {
+    let plain = Notation::default();
+    let table = [
+        ("t = '{sender.name | lower}'", json!("ada")),
+        ("t = '{metadata.id | upper}'", json!("NEVER")),
+        ("t = '{metadata.clientId | upper}'", json!(9)),
+        ("t = '{editedAt | present}'", json!(false)),
+        ("t = '{sender | present}'", json!(true)),
+        ("t = 'edited: {editedAt | present}, {sender | present}'", json!("edited: false, true")),
+        ("t = '{replyTo ?? editedAt | present}'", json!(false)),
+        ("t = '{type | is text}'", json!(true)),
+        ("t = '{type | is \"text\"}'", json!(true)),
+        ("t = '{content | is \"hi }| there\"}'", json!(false)),
+        ("t = '{replyTo | is x}'", json!(false)),
+        ("t = '{replyTo ?? \"x\" | is x}'", json!(true)),
+        ("t.a = '{replyTo? | is x}'", json!({})),
+        ("t = '{metadata.clientId | is 9}'", json!(false)),
+        ("t = '{seq | plus -4}'", json!(-1)),
+        ("t = '{metadata.clientId | plus 1}'", json!(10)),
+        ("t = '{metadata.id | plus 1}'", json!("never")),
+        ("t = '{seq|plus 9223372036854775807}'", json!(3)),
+        ("t = '{replyTo ?? 1 | upper}'", json!(1)),
+    ];
+    for (template, expected) in table {
+        assert_eq!(filled(template, &plain), expected, "{template}");
+    }
+}
+
+#[test]
+fn a_number_in_a_path_is_a_place_in_a_list() {
+    let plain = Notation::default();
+    let table = [
+        ("t = '{attachments.0.url}'", json!("a")),
+        ("t = '{attachments.1}'", json!({"url": "b", "name": "B"})),
+        ("t.a = '{attachments.2.url?}'", json!({})),
+        ("t = '{attachments.0.name ?? attachments.1.name}'", json!("B")),
+        ("t = '{metadata.0}'", json!(null)),
+    ];
+    for (template, expected) in table {
+        assert_eq!(filled(template, &plain), expected, "{template}");
+    }
+}
+
+#[test]
+fn an_object_over_a_list_has_an_entry_for_each_item() {
+    let scope = Scope::of(EventName::ReactionUpdated.shape());
+    let template = "t = { 'reactions[reactions by emoji]' = { count = '{count}', 'users[]' = '{id}' } }";
+    let data = json!({"messageId": "m1", "reactions": [
+        {"emoji": "👍", "count": 2, "users": [{"id": "5"}, {"id": "x"}]},
+        {"emoji": "🎉", "count": 1, "users": [{"id": "6"}]},
+        {"emoji": "👍", "count": 9, "users": []},
+        {"count": 1, "users": []},
+    ]});
+    let written = |template: &str, data: &Value| {
+        let template = compiled(template, &scope).expect(template);
+        let notation = numbers();
+        let json = render(&template, Data::new(data, &notation)).expect("it is not left out");
+        json.get().to_owned()
+    };
+    let expected = r#"{"reactions":{"👍":{"count":2,"users":[5,"x"]},"🎉":{"count":1,"users":[6]}}}"#;
+    assert_eq!(written(template, &data), expected, "the first of two items with one key counts");
+    assert_eq!(
+        written("t = { 'reactions[by emoji]' = '{count}' }", &data),
+        r#"{"reactions":{"👍":2,"🎉":1}}"#
+    );
+    assert_eq!(written("t = { 'reactions[by emoji]' = '{count}' }", &json!({})), r#"{"reactions":{}}"#);
+    let by_user = "t = { 'who[reactions.0.users by id]' = '{$.messageId}' }";
+    assert_eq!(written(by_user, &data), r#"{"who":{"5":"m1","x":"m1"}}"#);
+}
+
+#[test]
 fn what_can_never_be_filled_is_a_mistake() {
     let table = [
         (
@@ -146,6 +217,19 @@ fn what_can_never_be_filled_is_a_mistake() {
         ("t = '{seq | ms}'", "`ms` is for times only"),
         ("t = '{type | uper}'", "did you mean `upper`?"),
         ("t = '{type | upper | upper}'", "second filter"),
+        ("t = '{seq | lower}'", "`lower` is for texts only"),
+        ("t = '{type | upper now}'", "`upper now` says more than `upper`"),
+        ("t = '{type | is}'", "`is` names no text"),
+        ("t = '{type | is a b}'", "`is a b` names no text"),
+        ("t = '{seq | is 3}'", "`is 3` is for texts only"),
+        ("t = '{seq | plus x}'", "`plus x` names no whole number"),
+        ("t = '{type | plus 1}'", "`plus 1` is for numbers only"),
+        ("t.a = '{replyTo? | present}'", "`?` and a default say nothing"),
+        ("t = '{replyTo ?? 1 | present}'", "`?` and a default say nothing"),
+        ("t = '{sender.0}'", "there is no `0`"),
+        ("t = '{attachments.first}'", "there is no `first`"),
+        ("t = { 'a[attachments by $.id]' = 1 }", "`$.id` is no text of an item"),
+        ("t = { 'a[content by x]' = 1 }", "`content` is no list"),
         ("t = '{id ?? \"x\" ?? seq}'", "`seq` in `{id ?? \"x\" ?? seq}` is never reached"),
         ("t = '{id ?? \"x\"?}'", "never absent"),
         ("t = '{id'", "not closed"),

@@ -9,8 +9,9 @@ use super::{
     super::{
         answer::{Answering, Emit, Failure, Form},
         mistake::Mistakes,
+        notation::Notation,
         table::{self, File},
-        template::{Scope, Template, compile},
+        template::{Condition, Scope, Template, compile},
         vocabulary::{self, Shape},
         words::Words,
     },
@@ -25,13 +26,13 @@ struct Layers<'a> {
 
 /// The file's `[failure]`, for commands that no rule knows and for rules that say nothing. Also notes what the
 /// file lacks, and what in its `[answer]` not every reply has.
-pub(super) fn failure(file: &File, mistakes: &Mistakes) -> Failure {
+pub(super) fn failure(file: &File, notation: &Notation, mistakes: &Mistakes) -> Failure {
     let scope = Scope::of(Shape::Object(&[]));
     let general = Layers { rule: None, file: (&file.answer, "answer") };
-    general.form(&scope, mistakes);
+    general.form(&scope, notation, mistakes);
     let layers = Layers { rule: None, file: (&file.failure, "failure") };
     Failure {
-        form: layers.form(&Scope::of(vocabulary::FAILURE), mistakes),
+        form: layers.form(&Scope::of(vocabulary::FAILURE), notation, mistakes),
         texts: layers.words("texts", |form| &form.texts, mistakes),
         codes: layers.words("codes", |form| &form.codes, mistakes),
     }
@@ -42,12 +43,13 @@ pub(super) fn answering(
     file: &File,
     rule: &table::Inbound,
     command: CommandName,
+    notation: &Notation,
     general: &Arc<Failure>,
     mistakes: &Mistakes,
 ) -> Answering {
     let answer_key = format!("{}.answer", rule.key);
     let success = Layers { rule: Some((&rule.answer, &answer_key)), file: (&file.answer, "answer") };
-    let success = success.form(&Scope::answering(vocabulary::reply(command), command), mistakes);
+    let success = success.form(&Scope::answering(vocabulary::reply(command), command), notation, mistakes);
     if rule.failure.is_empty() {
         let failure = Arc::clone(general);
         return Answering { success, failure };
@@ -55,7 +57,7 @@ pub(super) fn answering(
     let failure_key = format!("{}.failure", rule.key);
     let layers = Layers { rule: Some((&rule.failure, &failure_key)), file: (&file.failure, "failure") };
     let failure = Failure {
-        form: layers.form(&Scope::answering(vocabulary::FAILURE, command), mistakes),
+        form: layers.form(&Scope::answering(vocabulary::FAILURE, command), notation, mistakes),
         texts: layers.words("texts", |form| &form.texts, mistakes),
         codes: layers.words("codes", |form| &form.codes, mistakes),
     };
@@ -69,7 +71,7 @@ impl table::Form {
 }
 
 impl Layers<'_> {
-    fn form(&self, scope: &Scope, mistakes: &Mistakes) -> Form {
+    fn form(&self, scope: &Scope, notation: &Notation, mistakes: &Mistakes) -> Form {
         let (file, file_key) = self.file;
         // What the file says was checked once by itself; within a rule it is only compiled again.
         let checked = Mistakes::of("");
@@ -89,8 +91,8 @@ impl Layers<'_> {
         };
         let rule_emits = self.rule.and_then(|(form, _)| form.emit.as_deref());
         let emits = match (rule_emits, file.emit.as_deref()) {
-            (Some(emits), _) => compile_emits(emits, scope, mistakes),
-            (None, emits) => compile_emits(emits.unwrap_or_default(), scope, for_file),
+            (Some(emits), _) => compile_emits(emits, scope, notation, mistakes),
+            (None, emits) => compile_emits(emits.unwrap_or_default(), scope, notation, for_file),
         };
         Form { ack, emits }
     }
@@ -112,7 +114,12 @@ impl Layers<'_> {
     }
 }
 
-fn compile_emits(emits: &[table::Emit], scope: &Scope, mistakes: &Mistakes) -> Vec<Emit> {
+fn compile_emits(
+    emits: &[table::Emit],
+    scope: &Scope,
+    notation: &Notation,
+    mistakes: &Mistakes,
+) -> Vec<Emit> {
     let mut compiled = Vec::with_capacity(emits.len());
     for emit in emits {
         let Some(event) = &emit.event else {
@@ -125,6 +132,7 @@ fn compile_emits(emits: &[table::Emit], scope: &Scope, mistakes: &Mistakes) -> V
             payload: payload
                 .map(|payload| compile(payload, &format!("{}.payload", emit.key), scope, mistakes)),
             only_without_ack: emit.only_without_ack,
+            condition: Condition::compile(&emit.conditions, &emit.key, scope, notation, mistakes),
         });
     }
     compiled

@@ -8,17 +8,17 @@ use toml::Table;
 
 use super::{
     super::{
-        answer::Failure,
-        decode::{FieldRule, Rule, RuleId, fits},
+        answer::{Answering, Failure},
+        decode::{Conditions, FieldRule, Rule, RuleId},
         mistake::{Mistakes, did_you_mean},
         notation::Notation,
         path::ArgumentPath,
         section::join,
-        table::{File, Inbound},
-        template::Template,
+        source::{Source, fits},
+        table::{self, File, Inbound},
         vocabulary::{self, Shape},
     },
-    check_event, forms,
+    check_event, forms, source,
 };
 
 /// Compiles the rules, in the order of the file. One with an unknown command has no place among them: the
@@ -31,22 +31,33 @@ pub(super) fn rules(
 ) -> Vec<Rule> {
     let compiled = file.inbound.iter().filter_map(|rule| {
         let command = command(rule, mistakes)?;
-        let fields = fields(rule, command, notation, mistakes);
-        let answering = forms::answering(file, rule, command, failure, mistakes);
-        let mut repeated = Vec::new();
-        let forms = [&answering.success, &answering.failure.form];
-        let templates = forms.into_iter().flat_map(|form| form.templates());
-        templates.for_each(|template: &Template| template.request_fields(&mut repeated));
-        Some(Rule {
-            command,
-            when: conditions(rule, mistakes),
-            shares_values: share_values(&fields),
-            fields,
-            repeated,
-            answering,
-        })
+        let answering = forms::answering(file, rule, command, notation, failure, mistakes);
+        Some(self::rule(rule, command, answering, notation, mistakes))
     });
     compiled.collect()
+}
+
+/// Compiles what asks for a command: an event, or a request.
+pub(in crate::dialect) fn rule(
+    rule: &Inbound,
+    command: CommandName,
+    answering: Answering,
+    notation: &Notation,
+    mistakes: &Mistakes,
+) -> Rule {
+    let fields = fields(rule, command, notation, mistakes);
+    let mut repeated = Vec::new();
+    let forms = [&answering.success, &answering.failure.form];
+    forms.into_iter().for_each(|form| form.request_fields(&mut repeated));
+    Rule {
+        event: Arc::from(rule.event.as_deref().unwrap_or_default()),
+        command,
+        conditions: conditions(rule, mistakes),
+        shares_values: share_values(&fields),
+        fields,
+        repeated,
+        answering,
+    }
 }
 
 /// The rules for each event name. Rules for one name are tried in the order of the file, so each but the last
@@ -61,11 +72,14 @@ pub(super) fn by_event(file: &File, mistakes: &Mistakes) -> HashMap<Arc<str>, Ve
             check_event(event, &key, mistakes);
             let rules = by_event.entry(Arc::from(event.as_str())).or_default();
             let earlier = rules.iter().filter_map(|id| file.inbound.get(id.0));
-            if earlier.into_iter().any(|earlier| earlier.when.is_empty() || earlier.when == rule.when) {
+            let takes_all = |earlier: &Inbound| {
+                earlier.conditions == table::Conditions::default() || earlier.conditions == rule.conditions
+            };
+            if earlier.into_iter().any(takes_all) {
                 mistakes.add_with_hint(
                     &key,
                     format!("an earlier rule takes every `{event}`"),
-                    "give the earlier one a `when`",
+                    "give the earlier one a `when`, `present` or `absent`",
                 );
             }
             rules.push(RuleId(place));
@@ -93,9 +107,33 @@ fn command(rule: &Inbound, mistakes: &Mistakes) -> Option<CommandName> {
     command
 }
 
-fn conditions(rule: &Inbound, mistakes: &Mistakes) -> Vec<(ArgumentPath, Value)> {
-    let mut conditions = Vec::with_capacity(rule.when.len());
-    for (path, value) in &rule.when {
+fn conditions(rule: &Inbound, mistakes: &Mistakes) -> Conditions {
+    let written = &rule.conditions;
+    for both in written.present.iter().filter(|path| written.absent.contains(path)) {
+        mistakes.add(&join(&rule.key, "absent"), format!("`{both}` cannot be both present and absent"));
+    }
+    Conditions {
+        when: exact(rule, mistakes),
+        present: places(&written.present, &join(&rule.key, "present"), mistakes),
+        absent: places(&written.absent, &join(&rule.key, "absent"), mistakes),
+    }
+}
+
+fn places(written: &[String], key: &str, mistakes: &Mistakes) -> Vec<ArgumentPath> {
+    let mut places = Vec::with_capacity(written.len());
+    for text in written {
+        match ArgumentPath::parse(text) {
+            Ok(path) => places.push(path),
+            Err(problem) => mistakes.add(key, problem),
+        }
+    }
+    places
+}
+
+fn exact(rule: &Inbound, mistakes: &Mistakes) -> Vec<(ArgumentPath, Value)> {
+    let when = &rule.conditions.when;
+    let mut conditions = Vec::with_capacity(when.len());
+    for (path, value) in when {
         let key = format!("{}.when.{path}", rule.key);
         let constant = json(value).filter(|value| !value.is_array() && !value.is_object());
         match (ArgumentPath::parse(path), constant) {
@@ -115,7 +153,7 @@ fn fields(rule: &Inbound, command: CommandName, notation: &Notation, mistakes: &
             fields.push(FieldRule {
                 name: name.clone(),
                 shape,
-                paths: paths(value, shape, &key, mistakes),
+                sources: source::sources(value, shape, &key, mistakes),
                 default: None,
             });
         }
@@ -128,9 +166,9 @@ fn fields(rule: &Inbound, command: CommandName, notation: &Notation, mistakes: &
             };
             let value = constant(value, shape, &key, notation, mistakes);
             match (fields.iter_mut().find(|field| field.name == *name), section) {
-                (Some(field), "defaults") if !field.paths.is_empty() => field.default = value,
+                (Some(field), "defaults") if !field.sources.is_empty() => field.default = value,
                 (None, "constants") => {
-                    fields.push(FieldRule { name: name.clone(), shape, paths: Vec::new(), default: value });
+                    fields.push(FieldRule { name: name.clone(), shape, sources: Vec::new(), default: value });
                 }
                 (Some(_), _) => mistakes.add(&key, format!("`{name}` comes from elsewhere already")),
                 (None, _) => mistakes.add_with_hint(
@@ -155,31 +193,6 @@ fn field_shape(command: CommandName, name: &str, key: &str, mistakes: &Mistakes)
     shape
 }
 
-/// A path, or the paths of which the first that fits is taken.
-fn paths(value: &toml::Value, shape: Shape, key: &str, mistakes: &Mistakes) -> Vec<ArgumentPath> {
-    let texts: Option<Vec<&str>> = match value {
-        toml::Value::String(text) => Some(vec![text]),
-        toml::Value::Array(items) if !items.is_empty() => items.iter().map(toml::Value::as_str).collect(),
-        _ => None,
-    };
-    let Some(texts) = texts else {
-        mistakes.add_with_hint(key, "is neither a path nor a list of paths", "\"$\" or [\"$\", \"id\"]");
-        return Vec::new();
-    };
-    let mut paths = Vec::with_capacity(texts.len());
-    for text in texts {
-        match ArgumentPath::parse(text) {
-            Ok(path) if path.is_listed() && !matches!(shape, Shape::List(_)) => {
-                mistakes.add(key, format!("`{text}` is a list, which the field is not"));
-            }
-            Ok(path) if paths.contains(&path) => mistakes.add(key, format!("`{text}` stands here twice")),
-            Ok(path) => paths.push(path),
-            Err(problem) => mistakes.add(key, problem),
-        }
-    }
-    paths
-}
-
 /// A constant in canonical form.
 fn constant(
     value: &toml::Value,
@@ -192,10 +205,7 @@ fn constant(
     if value.is_none() {
         mistakes.add(key, "has not the type of the field");
     }
-    value.map(|value| match shape {
-        Shape::Conversation => notation.conversations.read(value),
-        _ => value,
-    })
+    value.map(|value| notation.read(shape, value))
 }
 
 /// Notes the fields without which each such event would be refused.
@@ -211,11 +221,26 @@ fn require(rule: &Inbound, command: CommandName, fields: &[FieldRule], mistakes:
     }
 }
 
+/// Whether a value stands in for two fields, or for two entries of an object that is made of several places. Of a field's
+/// sources only one is taken.
 fn share_values(fields: &[FieldRule]) -> bool {
-    fields.iter().enumerate().any(|(place, field)| {
-        let others = fields.iter().skip(place + 1).flat_map(|other| &other.paths);
-        others.into_iter().any(|other| field.paths.iter().any(|path| path.overlaps(other)))
-    })
+    let mut taken: Vec<(usize, &ArgumentPath)> = Vec::new();
+    for (field, source) in fields
+        .iter()
+        .enumerate()
+        .flat_map(|(place, field)| field.sources.iter().map(move |source| (place, source)))
+    {
+        let is_object = matches!(source, Source::Object(_));
+        for path in source.paths() {
+            let shared =
+                |(other, at): &(usize, &ArgumentPath)| (*other != field || is_object) && at.overlaps(path);
+            if taken.iter().any(shared) {
+                return true;
+            }
+            taken.push((field, path));
+        }
+    }
+    false
 }
 
 /// The JSON of a TOML value; dates, infinities and what is no number have none.

@@ -24,6 +24,11 @@ pub fn authenticated(expires_at: Option<Timestamp>) -> Value {
     json!({"expiresAt": expires_at})
 }
 
+/// `session.identify`: `{userId}`.
+pub fn identified(user: &UserId) -> Value {
+    json!({"userId": user})
+}
+
 /// From when on a user's tokens are in force.
 pub fn revoked(user: &UserId, before: Timestamp) -> Value {
     json!({"userId": user, "before": before})
@@ -127,21 +132,33 @@ pub struct HistoryReply {
     pub has_more: bool,
     /// What reads on, when there are more.
     pub next: Option<String>,
+    /// How many messages of others the user has not read, when that is asked for.
+    pub unread: Option<u64>,
     /// For a numbered page: its number, how many messages a page has, and how many there are.
     pub numbered: Option<(u64, u64, u64)>,
 }
 
-/// `message.history`: `{messages, hasMore, nextCursor, page, limit, total}`.
+/// `message.history`: `{messages, hasMore, nextCursor, page, limit, total}`, and `unreadCount` when it is asked for.
 pub fn history(reply: HistoryReply) -> Value {
-    let HistoryReply { messages, has_more, next, numbered } = reply;
-    json!({
+    let HistoryReply { messages, has_more, next, unread, numbered } = reply;
+    let mut view = json!({
         "messages": messages,
         "hasMore": has_more,
         "nextCursor": next,
         "page": numbered.map(|(page, _, _)| page),
         "limit": numbered.map(|(_, limit, _)| limit),
         "total": numbered.map(|(_, _, total)| total),
-    })
+    });
+    if let (Value::Object(fields), Some(unread)) = (&mut view, unread) {
+        fields.insert("unreadCount".to_owned(), json!(unread));
+    }
+    view
+}
+
+/// `receipt.read`: `{marked}`, how many messages of others were not read before; `{}` when nobody asks, or when it could
+/// not be found out.
+pub fn read(marked: Option<u64>) -> Value {
+    marked.map_or_else(nothing, self::marked)
 }
 
 /// `conversation.get` and `conversation.update`: `{conversation}`.

@@ -18,6 +18,7 @@ use parlance_domain::{
     message::{Attachments, Content, Message, MessageBody, MessageType, Metadata},
     notification::{NotificationText, NotifyPolicy},
     reaction::{Emoji, Reaction, ReactionUpdate, Reactions, Reactor},
+    receipt::{Reach, Reaches},
     time::Timestamp,
     user::User,
     version::Heads,
@@ -64,6 +65,7 @@ fn message() -> Message {
             reply_to: Some(id),
             client_id: Some(ClientId::new("t1").unwrap()),
             notify: NotifyPolicy::Never,
+            tells_activity: false,
         },
     }
 }
@@ -125,6 +127,7 @@ fn notification() -> Notification {
         conversation: Some(conversation()),
         message_id: Some(message().body.id),
         message: Some(message().view()),
+        absent: None,
         created_at_ms: 5,
         read_at_ms: None,
     }
@@ -142,6 +145,22 @@ fn upload() -> Upload {
     }
 }
 
+/// A cursor that was at the beginning.
+fn moved(user: &str, delivered: u64, read: u64) -> Cursor {
+    Cursor {
+        delivered: Seq(delivered),
+        read: Seq(read),
+        delivered_before: Some(Seq(0)),
+        read_before: Some(Seq(0)),
+        ..Cursor::start(UserId::new(user).unwrap())
+    }
+}
+
+fn covered(seq: u8) -> Covered {
+    let id = MessageId::new(1, [seq; 8], 0);
+    Covered { id, seq: Seq(seq.into()), sender: UserId::new("u2").unwrap() }
+}
+
 fn every_event() -> Vec<ClientEvent> {
     let whole = whole();
     let change = ParticipantChange { participant: profile(), role: ParticipantRole::default() };
@@ -154,13 +173,17 @@ fn every_event() -> Vec<ClientEvent> {
         reactions: reactions(),
     };
     let by = Typing { user: profile(), expires_in_ms: Some(7_000) };
-    let cursor = Cursor { delivered: Seq(3), read: Seq(2), ..Cursor::start(UserId::new("u1").unwrap()) };
+    let receipts = Receipts {
+        cursors: vec![moved("u1", 3, 2)],
+        messages: vec![covered(2), covered(3)],
+        before: Some(Reaches::default()),
+    };
     let envelopes = [
         (EventKind::MessageCreated, Event::MessageCreated(Box::new(message()))),
         (EventKind::MessageEdited, Event::MessageEdited(Box::new(message()))),
         (EventKind::MessageDeleted, Event::MessageDeleted(Box::new(message()))),
         (EventKind::ConversationCreated, Event::ConversationCreated(Box::new(whole.clone()))),
-        (EventKind::ConversationUpdated, Event::ConversationUpdated(Box::new(whole))),
+        (EventKind::ConversationUpdated, Event::ConversationUpdated(Box::new(whole.clone()))),
         (EventKind::ConversationDeleted, Event::ConversationDeleted(DeletedConversation::default())),
         (EventKind::ParticipantAdded, Event::ParticipantAdded(change.clone())),
         (EventKind::ParticipantRemoved, Event::ParticipantRemoved(change)),
@@ -168,7 +191,7 @@ fn every_event() -> Vec<ClientEvent> {
         (EventKind::CallStarted, Event::CallStarted(Box::new(call()))),
         (EventKind::CallAnswered, Event::CallAnswered(Box::new(call()))),
         (EventKind::CallEnded, Event::CallEnded(Box::new(call()))),
-        (EventKind::Receipts, Event::Receipts(vec![cursor])),
+        (EventKind::Receipts, Event::Receipts(receipts)),
         (EventKind::TypingStarted, Event::TypingStarted(by.clone())),
         (EventKind::TypingStopped, Event::TypingStopped(by)),
         (EventKind::PresenceChanged, Event::PresenceChanged(presence())),
@@ -180,6 +203,14 @@ fn every_event() -> Vec<ClientEvent> {
         envelopes.into_iter().flat_map(|(kind, event)| told(&envelope(kind, event))).collect();
     events.push(session_expiring(Timestamp(9), Duration::from_secs(60)));
     events.push(notified(&notification()));
+    let last_message = Some(message().view());
+    events.push(active(&Activity { conversation: whole, last_message, active_at_ms: 7 }));
+    events.extend(messages_delivered(&DeliveredMessages {
+        conversation: conversation(),
+        messages: vec![message().body.id],
+        to: UserId::new("u2").unwrap(),
+        at_ms: 5,
+    }));
     events.push(uploaded(&upload()));
     events.push(uploading(&UploadProgress { id: upload().id, received: 1, total: Some(2) }));
     events.push(signalled(&CallSignal {
@@ -188,7 +219,15 @@ fn every_event() -> Vec<ClientEvent> {
         from: profile(),
         payload: json!({"sdp": "…"}),
     }));
-    events.push(session_ready(&profile(), &session, "native", Some(Duration::from_secs(25))));
+    events.push(session_ready(&Ready {
+        user: &profile(),
+        session: &session,
+        socket: "AAAAAAAAAAAAAAAA",
+        conversation: Some(&conversation()),
+        role: Some("doctor"),
+        dialect: "native",
+        ping_interval: Some(Duration::from_secs(25)),
+    }));
     events.push(resync(&conversation(), Version::new(2, 9)));
     events.push(conversation_left(&conversation(), "removed"));
     events
@@ -252,6 +291,7 @@ fn every_reply_has_the_fields_that_templates_can_name() {
     for command in CommandName::ALL {
         let view = match command {
             CommandName::SessionAuthenticate => reply::authenticated(Some(Timestamp(5))),
+            CommandName::SessionIdentify => reply::identified(&profile().id),
             CommandName::SessionResume => {
                 reply::resumed_all(&[reply::resumed(&conversation(), Ok((true, heads)))])
             }
@@ -279,6 +319,7 @@ fn every_reply_has_the_fields_that_templates_can_name() {
             CommandName::MessageGet => reply::found(&reply::stored(&message(), &reactions(), "read")),
             CommandName::MessageHistory => reply::history(HistoryReply {
                 messages: vec![reply::stored(&message(), &reactions(), "sent")],
+                unread: Some(1),
                 ..HistoryReply::default()
             }),
             CommandName::ReactionToggle | CommandName::ReactionAdd | CommandName::ReactionRemove => {
@@ -290,6 +331,7 @@ fn every_reply_has_the_fields_that_templates_can_name() {
             | CommandName::CallGet => reply::call(&call()),
             CommandName::NotificationList => reply::notifications(&[notification()], 1, None),
             CommandName::NotificationRead => reply::marked(1),
+            CommandName::ReceiptRead => reply::read(Some(1)),
             CommandName::NotificationSend => reply::notified(&notification()),
             CommandName::MemberList => reply::members(&conversation(), &[profile().id], 1),
             CommandName::StatsGet => {
@@ -316,7 +358,6 @@ fn every_reply_has_the_fields_that_templates_can_name() {
             CommandName::ConversationDelete
             | CommandName::ParticipantRemove
             | CommandName::ReceiptDelivered
-            | CommandName::ReceiptRead
             | CommandName::TypingStart
             | CommandName::TypingStop
             | CommandName::CallSignal
@@ -336,7 +377,8 @@ fn a_cursor_is_told_once_for_what_was_read_and_once_for_what_was_only_delivered(
     let places = |delivered, read| {
         let cursor =
             Cursor { delivered: Seq(delivered), read: Seq(read), ..Cursor::start(UserId::new("u").unwrap()) };
-        let events = told(&envelope(EventKind::Receipts, Event::Receipts(vec![cursor])));
+        let receipts = Receipts::from(vec![cursor]);
+        let events = told(&envelope(EventKind::Receipts, Event::Receipts(receipts)));
         events
             .into_iter()
             .map(|event| (event.name, event.fields["seq"].as_u64().unwrap()))
@@ -346,6 +388,37 @@ fn a_cursor_is_told_once_for_what_was_read_and_once_for_what_was_only_delivered(
     assert_eq!(places(4, 4), [(EventName::ReceiptRead, 4)]);
     assert_eq!(places(4, 2), [(EventName::ReceiptDelivered, 4), (EventName::ReceiptRead, 2)]);
     assert_eq!(places(0, 0), []);
+}
+
+#[test]
+fn receipts_name_the_messages_that_they_cover_and_these_get_on() {
+    let told_of = |receipts: Receipts| -> Vec<(EventName, Value, Vec<u64>)> {
+        let told = told(&envelope(EventKind::Receipts, Event::Receipts(receipts)));
+        let seqs = |event: &ClientEvent| {
+            let messages = event.fields["messages"].as_array().into_iter().flatten();
+            messages.map(|message| message["seq"].as_u64().unwrap()).collect()
+        };
+        told.iter().map(|event| (event.name, event.fields["status"].clone(), seqs(event))).collect()
+    };
+    let messages: Vec<Covered> = (1..=4).map(covered).collect();
+    // Somebody else had got to the first one.
+    let somebody = Reach { user: UserId::new("u9").ok(), first: Seq(1), second: Seq(0) };
+    let before = Some(Reaches { delivered: somebody.clone(), read: somebody });
+    let receipts = Receipts { cursors: vec![moved("u1", 4, 2)], messages, before };
+    assert_eq!(
+        told_of(receipts.clone()),
+        [
+            (EventName::ReceiptDelivered, Value::Null, vec![3, 4]),
+            (EventName::ReceiptRead, Value::Null, vec![1, 2]),
+            (EventName::MessageStatus, json!("delivered"), vec![2, 3, 4]),
+            (EventName::MessageStatus, json!("read"), vec![2]),
+        ]
+    );
+    // The sender's own cursor.
+    assert_eq!(
+        told_of(Receipts { cursors: vec![moved("u2", 4, 4)], ..receipts }),
+        [(EventName::ReceiptRead, Value::Null, vec![])]
+    );
 }
 
 #[test]
@@ -359,7 +432,7 @@ fn an_event_comes_from_its_connection_and_a_receipt_from_the_one_that_moved_the_
         envelope.header.origin = session("gateway");
         told(&envelope).remove(0).origin
     };
-    assert_eq!(origin(Event::Receipts(vec![cursor])), socket("reader"));
+    assert_eq!(origin(Event::Receipts(vec![cursor].into())), socket("reader"));
     assert_eq!(origin(Event::MessageCreated(Box::new(message()))), socket("gateway"));
 }
 

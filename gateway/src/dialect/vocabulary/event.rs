@@ -66,6 +66,8 @@ events! {
     ReceiptDelivered = "receipt.delivered": RECEIPT
     /// A user has seen the messages up to a place.
     ReceiptRead = "receipt.read": RECEIPT
+    /// Messages have arrived with somebody other than their authors, or were read by somebody, for the first time.
+    MessageStatus = "message.status": MESSAGE_STATUS
     /// Somebody writes.
     TypingStarted = "typing.started": TYPING_STARTED
     /// Somebody stopped writing.
@@ -78,6 +80,10 @@ events! {
     MemberLeft = "member.left": MEMBER
     /// To a user: there is a notification.
     NotificationCreated = "notification.created": NOTIFICATION
+    /// To a user: something was said in a conversation of his, or its title, its fields or who takes part was changed.
+    ConversationActivity = "conversation.activity": ACTIVITY
+    /// To a user: a message of his has arrived with somebody for the first time.
+    MessageDelivered = "message.delivered": MESSAGE_DELIVERED
     /// To a user: another client of a call says something.
     CallSignal = "call.signal": CALL_SIGNAL
     /// To a user: how far an upload of his has come.
@@ -115,6 +121,8 @@ impl EventName {
     pub fn scope(self) -> Scope {
         match self {
             EventName::NotificationCreated
+            | EventName::ConversationActivity
+            | EventName::MessageDelivered
             | EventName::CallSignal
             | EventName::UploadProgress
             | EventName::UploadCompleted => Scope::User,
@@ -124,6 +132,11 @@ impl EventName {
             | EventName::ConversationLeft => Scope::Socket,
             _ => Scope::Conversation,
         }
+    }
+
+    /// Whether it is for the one socket that it is handed to.
+    pub fn is_for_one_socket(self) -> bool {
+        self.scope() == Scope::Socket
     }
 
     /// Whether it is for the sockets of a conversation, where some are "others".

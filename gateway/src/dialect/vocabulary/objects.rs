@@ -109,6 +109,16 @@ pub(super) const LISTED_CONVERSATION: &[Field] = &[
     field("readSeq", Shape::Number),
 ];
 
+pub(super) const ACTIVITY: &[Field] = &[
+    field("id", Shape::Conversation),
+    field("title", Shape::Text),
+    field("metadata", Shape::Json),
+    field("participants", Shape::List(&Shape::User)),
+    field("lastMessage", Shape::Object(MESSAGE)),
+    field("createdAt", Shape::Time),
+    field("updatedAt", Shape::Time),
+];
+
 pub(super) const CONVERSATION_DELETED: &[Field] = &[
     field("conversationId", Shape::Conversation),
     field("offset", Shape::Number),
@@ -143,6 +153,7 @@ pub(super) const CALL: &[Field] = &[
     field("caller", Shape::Object(PROFILE)),
     field("startedAt", Shape::Time),
     field("answeredAt", Shape::Time),
+    field("answeredBy", Shape::User),
     field("endedAt", Shape::Time),
     field("endedBy", Shape::User),
     field("durationMs", Shape::Number),
@@ -196,6 +207,25 @@ pub(super) const RECEIPT: &[Field] = &[
     field("seq", Shape::Number),
     field("messageId", Shape::Text),
     field("at", Shape::Time),
+    field("messages", Shape::List(&Shape::Object(COVERED))),
+];
+
+pub(super) const COVERED: &[Field] =
+    &[field("id", Shape::Text), field("seq", Shape::Number), field("senderId", Shape::User)];
+
+pub(super) const MESSAGE_STATUS: &[Field] = &[
+    field("conversationId", Shape::Conversation),
+    field("status", Shape::Text),
+    field("userId", Shape::User),
+    field("at", Shape::Time),
+    field("messages", Shape::List(&Shape::Object(COVERED))),
+];
+
+pub(super) const MESSAGE_DELIVERED: &[Field] = &[
+    field("messageId", Shape::Text),
+    field("conversationId", Shape::Conversation),
+    field("userId", Shape::User),
+    field("at", Shape::Time),
 ];
 
 pub(super) const TYPING_STARTED: &[Field] = &[
@@ -217,6 +247,7 @@ pub(super) const PRESENCE: &[Field] = &[
     field("userId", Shape::User),
     field("status", Shape::Text),
     field("connected", Shape::Flag),
+    field("reason", Shape::Text),
     field("sessionId", Shape::Text),
     field("lastSeen", Shape::Time),
     field("at", Shape::Time),
@@ -256,7 +287,10 @@ pub(super) const GATEWAY: &[Field] = &[
 pub(super) const SESSION_READY: &[Field] = &[
     field("userId", Shape::User),
     field("sessionId", Shape::Text),
+    field("socketId", Shape::Text),
     field("user", Shape::Object(PROFILE)),
+    field("role", Shape::Text),
+    field("conversationId", Shape::Conversation),
     field("dialect", Shape::Text),
     field("pingIntervalMs", Shape::Number),
 ];

@@ -23,6 +23,7 @@ pub(in crate::dialect) const FAILURE: Shape = Shape::Object(&[
 pub(in crate::dialect) fn reply(command: CommandName) -> Shape {
     Shape::Object(match command {
         CommandName::SessionAuthenticate => AUTHENTICATED,
+        CommandName::SessionIdentify => IDENTIFIED,
         CommandName::SessionResume => RESUMED,
         CommandName::Echo => ECHOED,
         CommandName::Ping => PONG,
@@ -41,7 +42,7 @@ pub(in crate::dialect) fn reply(command: CommandName) -> Shape {
             CALL_REPLY
         }
         CommandName::NotificationList => NOTIFICATIONS,
-        CommandName::NotificationRead => MARKED,
+        CommandName::NotificationRead | CommandName::ReceiptRead => MARKED,
         CommandName::NotificationSend => NOTIFIED,
         CommandName::PresenceSet => PRESENCE_SET,
         CommandName::PresenceGet => PRESENCES,
@@ -57,7 +58,6 @@ pub(in crate::dialect) fn reply(command: CommandName) -> Shape {
         CommandName::ConversationDelete
         | CommandName::ParticipantRemove
         | CommandName::ReceiptDelivered
-        | CommandName::ReceiptRead
         | CommandName::TypingStart
         | CommandName::TypingStop
         | CommandName::CallSignal
@@ -82,7 +82,7 @@ pub(in crate::dialect) fn argument(command: CommandName, name: &str) -> Option<S
         "attachments" | "users" => Shape::List(&Shape::Json),
         "participants" => Shape::List(&Shape::User),
         "metadata" | "conversations" => Shape::Object(&[]),
-        "unread" => Shape::Flag,
+        "unread" | "exclusive" => Shape::Flag,
         "payload" | "data" => Shape::Json,
         _ => Shape::Text,
     })
@@ -123,7 +123,7 @@ pub(in crate::dialect) fn needed(command: CommandName) -> &'static [&'static [&'
             &[&["message"], &["emoji"]]
         }
         CommandName::ReceiptDelivered | CommandName::ReceiptRead => {
-            &[&["messages", "seq"], &["messages", "conversation"]]
+            &[&["messages", "conversation"]]
         }
         CommandName::CallAnswer | CommandName::CallEnd | CommandName::CallGet => &[&["call"]],
         CommandName::CallSignal => &[&["call"], &["payload"]],
@@ -131,7 +131,8 @@ pub(in crate::dialect) fn needed(command: CommandName) -> &'static [&'static [&'
         CommandName::CustomEmit => &[&["event"]],
         CommandName::UserPut => &[&["user"], &["name"]],
         CommandName::UserImport => &[&["users"]],
-        CommandName::UserGet
+        CommandName::SessionIdentify
+        | CommandName::UserGet
         | CommandName::UserDelete
         | CommandName::UserDisconnect
         | CommandName::UserRevoke
@@ -140,6 +141,8 @@ pub(in crate::dialect) fn needed(command: CommandName) -> &'static [&'static [&'
 }
 
 const AUTHENTICATED: &[Field] = &[field("expiresAt", Shape::Time)];
+
+const IDENTIFIED: &[Field] = &[field("userId", Shape::User)];
 
 const REVOKED: &[Field] = &[field("userId", Shape::User), field("before", Shape::Time)];
 
@@ -200,6 +203,7 @@ const HISTORY: &[Field] = &[
     field("page", Shape::Number),
     field("limit", Shape::Number),
     field("total", Shape::Number),
+    field("unreadCount", Shape::Number),
 ];
 
 const REACTED: &[Field] = &[

@@ -45,6 +45,9 @@ pub struct Call {
     /// When it was answered first.
     #[schema(required)]
     pub answered_at: Option<Timestamp>,
+    /// Who answered last.
+    #[schema(required)]
+    pub answered_by: Option<UserId>,
     #[schema(required)]
     pub ended_at: Option<Timestamp>,
     /// Who ended it; null as long as nobody has, and when time did.

@@ -55,7 +55,7 @@ refusals! {
     /// Something in the request does not fit.
     BadRequest = "400" "Something in the request does not fit: `invalid_payload`, `content_blank`."
     /// Nobody is known to ask.
-    Unauthorized = "401" "Who asks is not known: `token_missing`, `token_invalid`, `token_expired`, `token_revoked`."
+    Unauthorized = "401" "Who asks is not known: `token_missing`, `token_malformed`, `token_invalid`, `token_expired`, `token_revoked`."
     /// The caller may not do this.
     Forbidden = "403" "The caller may not do this: `forbidden`, `not_a_participant`."
     /// There is no such thing.

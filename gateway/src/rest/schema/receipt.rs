@@ -4,7 +4,8 @@ use utoipa::ToSchema;
 
 use super::MessageId;
 
-/// How far the user has got: up to the place `seq`, or up to the newest of the messages. One of the two.
+/// How far the user has got: up to the place `seq`, or up to the newest of the messages, one of the two; with neither, up to
+/// the newest message that there is.
 #[derive(ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewReceipt {

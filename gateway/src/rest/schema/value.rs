@@ -90,4 +90,6 @@ pub struct IfMatch {
 pub struct Health {
     #[schema(example = "ok")]
     pub status: String,
+    /// The gateway's time.
+    pub timestamp: Timestamp,
 }

@@ -1,6 +1,6 @@
 //! The form that a file comes in: read as it arrives, within its deadlines, and stored and noted when it has come whole.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Body as AxumBody,
@@ -34,11 +34,21 @@ const DISCARD: Duration = Duration::from_secs(5);
 /// The longest name of a file, in bytes.
 const MAX_NAME_BYTES: usize = 255;
 
+/// What a field of the form is to which nobody gave a meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::rest) enum Unknown {
+    /// A mistake.
+    Refused,
+    /// Of no interest.
+    Ignored,
+}
+
 /// Takes the form in.
 pub(super) async fn receive(
     app: &App,
     actor: &Actor,
     slot: Slot,
+    unknown: Unknown,
     total: Option<u64>,
     form: &mut Multipart,
 ) -> Result<Upload, Problem> {
@@ -54,9 +64,10 @@ pub(super) async fn receive(
             Some("file") => {
                 let name = file_name(&field)?;
                 let new = NewUpload { owner: actor.profile()?.id.clone(), conversation, name, total };
-                let incoming = take_in(app, slot, new, field).await?;
+                let incoming = take_in(app, Arc::new(slot), new, field).await?;
                 return keep(app, incoming).await;
             }
+            _ if unknown == Unknown::Ignored => {}
             name => {
                 let name: String = name.unwrap_or_default().chars().take(64).collect();
                 return Err(Rejection::invalid(&name, "is not a field of this request").into());
@@ -73,7 +84,7 @@ pub(super) async fn discard(mut form: Multipart) {
 }
 
 /// The same for a request of which nothing was read.
-pub(super) async fn throw_away(body: AxumBody) {
+pub(in crate::rest) async fn throw_away(body: AxumBody) {
     let mut bytes = body.into_data_stream();
     let read = async { while let Ok(Some(_)) = bytes.try_next().await {} };
     let _ = tokio::time::timeout(DISCARD, read).await;
@@ -130,7 +141,7 @@ fn file_name(field: &Field<'_>) -> Result<String, Rejection> {
     Ok(name.to_owned())
 }
 
-async fn take_in(app: &App, slot: Slot, new: NewUpload, mut field: Field<'_>) -> Result<Incoming, Problem> {
+async fn take_in(app: &App, slot: Arc<Slot>, new: NewUpload, mut field: Field<'_>) -> Result<Incoming, Problem> {
     let mut incoming = app.uploads.begin(app, slot, new)?;
     while let Some(bytes) = chunk(&mut field).await? {
         incoming.write(bytes).await?;
@@ -140,7 +151,7 @@ async fn take_in(app: &App, slot: Slot, new: NewUpload, mut field: Field<'_>) ->
 
 /// Stores and notes a file that has come whole, to the end even when its sender goes away now: a file that is stored
 /// and not noted would stay for ever.
-async fn keep(app: &App, incoming: Incoming) -> Result<Upload, Problem> {
+pub(in crate::rest) async fn keep(app: &App, incoming: Incoming) -> Result<Upload, Problem> {
     let (sender, kept) = oneshot::channel();
     let task = app.clone();
     app.lifecycle.spawn_request("upload", async move {

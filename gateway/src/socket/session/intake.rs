@@ -47,6 +47,11 @@ impl Intake {
         Ok(!mem::replace(&mut self.running, true))
     }
 
+    /// Nothing is carried out by a task that an event starts: whoever holds it does so later.
+    pub(super) fn hold(&mut self) {
+        self.running = true;
+    }
+
     /// The next event; after `None` the task must end.
     pub(super) fn take(&mut self) -> Option<Inbound> {
         let next = self.waiting.pop_front();

@@ -1,18 +1,22 @@
 //! The settings of the wire, as valid values. Reading them from a file or the environment is not done here.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use crate::limits::Entrance;
-use crate::web::origins::{Allowed, Origins};
+use http::Uri;
+
+use super::pace::LEAST;
+use crate::limits::{Entrance, Rate};
+use crate::web::origins::{Allowed, AllowedNow, Origins};
 
 /// Engine.IO, Socket.IO and transport settings of the Socket.IO endpoint.
 #[derive(Clone, Debug)]
 pub struct WireConfig {
     /// Where Socket.IO is served; every entry is an equal alias. Never empty after [`WireConfig::check`].
-    pub paths: Vec<SocketPath>,
+    pub paths: SocketPaths,
     /// Which web pages may connect; which of them may where is for who knows the namespaces.
-    pub origins: Allowed,
+    pub origins: AllowedNow,
     /// How many reverse proxies of one's own stand in front: that many entries of `X-Forwarded-For`, counted
     /// from the right, are believed. 0 takes the address of the TCP connection.
     pub trusted_hops: usize,
@@ -34,6 +38,9 @@ pub struct WireConfig {
     pub max_buffer_packets: usize,
     /// Read buffer of one WebSocket. It is allocated for the life of the connection.
     pub ws_read_buffer_bytes: usize,
+    /// How many packets one client may bring, of whatever kind; [`packets_beside`](super::packets_beside) the events of its
+    /// sockets. What comes faster is not read until it is due.
+    pub packets: Rate,
     /// Who may open a session; everybody when there is none.
     pub entrance: Option<Arc<Entrance>>,
     /// When a client that does not read is given up.
@@ -60,8 +67,8 @@ impl Default for SlowReader {
 impl Default for WireConfig {
     fn default() -> Self {
         Self {
-            paths: vec![SocketPath(super::request::ENGINE_PATH.to_owned())],
-            origins: Allowed::by([&Origins::Any]),
+            paths: SocketPaths::new([SocketPath(super::request::ENGINE_PATH.to_owned())]),
+            origins: AllowedNow::new(Allowed::by([&Origins::Any])),
             trusted_hops: 0,
             ping_interval: Duration::from_secs(25),
             ping_timeout: Duration::from_secs(60),
@@ -72,6 +79,7 @@ impl Default for WireConfig {
             max_payload_bytes: 2 << 20,
             max_buffer_packets: 4096,
             ws_read_buffer_bytes: 512,
+            packets: LEAST,
             entrance: None,
             slow_reader: SlowReader::default(),
             fast_lane: true,
@@ -143,6 +151,48 @@ impl SocketPath {
     }
 }
 
+/// Where Socket.IO is served now; it can change while requests come in. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct SocketPaths(Arc<RwLock<Served>>);
+
+#[derive(Debug, Default)]
+struct Served {
+    now: BTreeSet<String>,
+    /// Where sessions were opened that may still be there.
+    earlier: BTreeSet<String>,
+}
+
+impl SocketPaths {
+    /// These, until others are said.
+    pub fn new(paths: impl IntoIterator<Item = SocketPath>) -> Self {
+        let now = paths.into_iter().map(|path| path.0).collect();
+        Self(Arc::new(RwLock::new(Served { now, earlier: BTreeSet::new() })))
+    }
+
+    /// From now on sessions are opened at these.
+    pub fn set(&self, paths: impl IntoIterator<Item = SocketPath>) {
+        let mut served = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let now = paths.into_iter().map(|path| path.0).collect();
+        let before = std::mem::replace(&mut served.now, now);
+        served.earlier.extend(before);
+    }
+
+    /// Whether what is asked for is at one of them, with a slash at its end or without; at an earlier one, whether it is
+    /// about a session.
+    pub fn serve(&self, asked: &Uri) -> bool {
+        let path = asked.path();
+        let path = path.strip_suffix('/').unwrap_or(path);
+        let of_session =
+            || asked.query().is_some_and(|query| query.split('&').any(|pair| pair.starts_with("sid=")));
+        let served = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        served.now.contains(path) || (served.earlier.contains(path) && of_session())
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).now.is_empty()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,5 +215,16 @@ mod tests {
         for bad in ["", "/", "//", "socket.io", "/a//b", "/{id}", "/*rest", "/a?b"] {
             assert!(SocketPath::parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_path_that_went_away_opens_no_session_and_serves_those_that_it_opened() {
+        let path = |text: &str| SocketPath::parse(text).unwrap();
+        let paths = SocketPaths::new([path("/one"), path("/two")]);
+        let serve = |uri: &'static str| paths.serve(&Uri::from_static(uri));
+        assert!(serve("/one") && serve("/two/?EIO=4") && !serve("/three?sid=x") && !serve("/one/more"));
+        paths.set([path("/one"), path("/three")]);
+        assert!(serve("/one/") && serve("/three?EIO=4"));
+        assert!(!serve("/two?EIO=4&transport=polling") && serve("/two/?EIO=4&sid=x"));
     }
 }

@@ -69,11 +69,6 @@ impl Handshake {
         })
     }
 
-    /// The same without its cookies.
-    pub fn without_cookies(&self) -> Self {
-        Self { cookies: None, ..self.clone() }
-    }
-
     /// A value of the query, decoded; the first one when there are several.
     pub fn query_value(&self, name: &str) -> Option<String> {
         let mut pairs = url::form_urlencoded::parse(self.query.as_bytes());

@@ -1,4 +1,4 @@
-//! HTTP long-polling: open, GET and POST, each passed to the engine as a request of our own.
+//! HTTP long-polling: open and GET, each passed to the engine as a request of our own.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use axum::body::Body;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::Full;
 use serde::Deserialize;
 use socketioxide::socket::Sid;
 
@@ -15,18 +15,13 @@ use super::engine::CLOSE_PACKET;
 use super::handshake::Handshake;
 use super::request::{Ask, Refusal};
 use super::service::Endpoint;
-use super::{KillReason, Transport, Wire};
+use super::{Transport, Wire};
 use crate::limits::Pass;
-use crate::web::is_encoded;
 
 /// The engine's packet that only answers a poll (Engine.IO protocol, `noop`).
 const NOOP_PACKET: &[u8] = b"6";
-/// The answer to packets that were taken.
-const ACCEPTED: &[u8] = b"ok";
-/// How many POSTs of a session are taken in at the same time. Clients send one after the other.
-const MOST_POSTS: u16 = 2;
 /// Stands between the packets of a polling body.
-const SEPARATOR: u8 = 0x1e;
+pub(super) const SEPARATOR: u8 = 0x1e;
 
 impl Endpoint {
     /// Opens a polling session and learns its id from the answer.
@@ -76,49 +71,6 @@ impl Endpoint {
         }
         Ok(response.map(Body::from))
     }
-
-    /// Takes packets from the client. The body is read here, within a time and a size.
-    pub(super) async fn post(&self, sid: Sid, request: Request<Body>) -> Result<Response<Body>, Refusal> {
-        let wire = self.wires.polling(sid)?;
-        if is_encoded(request.headers()) {
-            return Err(Refusal::EncodedBody);
-        }
-        let _posting = Posting::begin(&wire).ok_or(Refusal::BadRequest)?;
-        let (parts, body) = request.into_parts();
-        let content_type = parts.headers.get(CONTENT_TYPE).cloned();
-        drop(parts.extensions);
-        drop(parts.headers);
-        let body = match self.read(body).await {
-            Ok(body) => body,
-            Err(refusal) => {
-                if refusal == Refusal::BodyTooLarge {
-                    wire.kill(KillReason::Oversized);
-                }
-                return Err(refusal);
-            }
-        };
-        wire.count_received(body.len());
-        if wire.muted() {
-            return Ok(text(ACCEPTED.into()));
-        }
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = Ask::Post(sid).engine_uri()?;
-        if let Some(content_type) = content_type {
-            request.headers_mut().insert(CONTENT_TYPE, content_type);
-        }
-        Ok(self.engine.poll(request).await.map(Body::from))
-    }
-
-    async fn read(&self, body: Body) -> Result<Bytes, Refusal> {
-        let limited = Limited::new(body, self.config.max_payload_bytes).collect();
-        match tokio::time::timeout(self.config.body_timeout, limited).await {
-            Ok(Ok(collected)) => Ok(collected.to_bytes()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Refusal::BodyTooLarge),
-            Ok(Err(_)) => Err(Refusal::BadRequest),
-            Err(_) => Err(Refusal::BodyTimeout),
-        }
-    }
 }
 
 /// A GET that waits in the engine. Dropped early when the client hangs up.
@@ -137,24 +89,7 @@ impl Drop for Fetching<'_> {
     }
 }
 
-/// A POST that is being taken in. Dropped early when the client hangs up.
-struct Posting<'a>(&'a Wire);
-
-impl<'a> Posting<'a> {
-    /// `None` when the session has as many of them as it may: each keeps what has come of its body.
-    fn begin(wire: &'a Wire) -> Option<Self> {
-        let begin = |posts| (posts < MOST_POSTS).then_some(posts + 1);
-        wire.posts.fetch_update(Ordering::Relaxed, Ordering::Relaxed, begin).ok().map(|_| Self(wire))
-    }
-}
-
-impl Drop for Posting<'_> {
-    fn drop(&mut self) {
-        self.0.posts.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-fn text(body: Bytes) -> Response<Body> {
+pub(super) fn text(body: Bytes) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=UTF-8"));

@@ -9,13 +9,13 @@ use socketioxide::socket::Sid;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::config::SlowReader;
+use super::config::{SlowReader, WireConfig};
 use super::engine::Engine;
 use super::handshake::Handshake;
 use super::metrics::Traffic;
 use super::request::Refusal;
 use super::{KillReason, Transport, Wire};
-use crate::limits::Pass;
+use crate::limits::{Pass, Rate};
 
 const SWEEP: Duration = Duration::from_secs(1);
 /// How long a killed polling client that had no GET pending can still fetch its close packet.
@@ -26,6 +26,7 @@ pub struct Wires {
     state: Mutex<State>,
     next: AtomicU64,
     limits: SlowReader,
+    packets: Rate,
     traffic: Arc<Traffic>,
     engine: OnceLock<Weak<dyn Engine>>,
     emptied: Notify,
@@ -80,11 +81,12 @@ impl std::fmt::Debug for Wires {
 }
 
 impl Wires {
-    pub(super) fn new(limits: SlowReader) -> Arc<Self> {
+    pub(super) fn new(config: &WireConfig) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::default(),
             next: AtomicU64::new(0),
-            limits,
+            limits: config.slow_reader,
+            packets: config.packets,
             traffic: Arc::new(Traffic::new()),
             engine: OnceLock::new(),
             emptied: Notify::new(),
@@ -171,6 +173,10 @@ impl Wires {
 
     pub(super) fn limits(&self) -> SlowReader {
         self.limits
+    }
+
+    pub(super) fn packets(&self) -> Rate {
+        self.packets
     }
 
     /// A new wire and the slot that keeps it listed.

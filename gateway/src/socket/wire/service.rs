@@ -7,15 +7,16 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::middleware::{self, Next};
-use axum::routing::any;
+use axum::response::IntoResponse;
 use futures_util::FutureExt;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use parlance_chassis::lifecycle::Handle;
 use socketioxide::adapter::Adapter;
 use socketioxide::{SocketIo, SocketIoBuilder};
+use tower::ServiceExt;
 
 use super::Wires;
-use super::config::{WireConfig, WireConfigError};
+use super::config::{SocketPaths, WireConfig, WireConfigError};
 use super::engine::{self, Engine};
 use super::handshake::Handshake;
 use super::request::{Ask, Refusal};
@@ -23,7 +24,7 @@ use crate::limits::Pass;
 use crate::web::{cors, origins::Verdict};
 
 /// Builds Socket.IO and its endpoint. `builder` brings the adapter; every other setting comes from `config`.
-/// Returns the routes (one for each path and with a trailing slash), the handle on which handlers are registered, and
+/// Returns what answers the requests of its paths (and of no others), the handle on which handlers are registered, and
 /// the live wires.
 ///
 /// New sessions are refused once the drain has begun; all that are left then end with the hard stop.
@@ -37,7 +38,7 @@ pub fn build<A: Adapter>(
 ) -> Result<(Router, SocketIo<A>, Arc<Wires>), WireConfigError> {
     config.check()?;
     let (engine, io) = engine::build(builder, &config);
-    let wires = Wires::new(config.slow_reader);
+    let wires = Wires::new(&config);
     wires.set_engine(Arc::downgrade(&engine));
     let sweep = Arc::clone(&wires).sweep(lifecycle.hard());
     lifecycle.spawn_support("wire.sweep", sweep.map(Ok::<(), Infallible>));
@@ -56,17 +57,10 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     fn router(self: Arc<Self>) -> Router {
-        let mut paths: Vec<&str> = self.config.paths.iter().map(|path| path.as_str()).collect();
-        paths.sort_unstable();
-        paths.dedup();
-        let mut router = Router::new();
-        for path in paths {
-            router = router.route(path, any(answer)).route(&format!("{path}/"), any(answer));
-        }
-        router
-            .layer(cors::polling(&self.config.origins))
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&self));
+        cors::around(router, &self.config.origins, cors::polling)
             .layer(middleware::from_fn_with_state(Arc::clone(&self), known_origin))
-            .with_state(self)
+            .layer(middleware::from_fn_with_state(self, known_path))
     }
 
     pub(super) fn is_draining(&self) -> bool {
@@ -101,6 +95,30 @@ impl Endpoint {
     }
 }
 
+/// Routes of something else, with `sockets` at those paths that are Socket.IO's when a request comes.
+pub fn in_front_of(others: Router, sockets: Router, paths: SocketPaths) -> Router {
+    others.layer(middleware::from_fn(move |request: Request<Body>, next: Next| {
+        let sockets = paths.serve(request.uri()).then(|| sockets.clone());
+        async move {
+            match sockets {
+                Some(sockets) => sockets.oneshot(request).await.unwrap_or_else(|never| match never {}),
+                None => next.run(request).await,
+            }
+        }
+    }))
+}
+
+async fn known_path(
+    State(endpoint): State<Arc<Endpoint>>,
+    request: Request<Body>,
+    next: Next,
+) -> Response<Body> {
+    if endpoint.config.paths.serve(request.uri()) {
+        return next.run(request).await;
+    }
+    StatusCode::NOT_FOUND.into_response()
+}
+
 async fn answer(State(endpoint): State<Arc<Endpoint>>, request: Request<Body>) -> Response<Body> {
     endpoint.dispatch(request).await.unwrap_or_else(Refusal::response)
 }
@@ -111,7 +129,7 @@ async fn known_origin(
     request: Request<Body>,
     next: Next,
 ) -> Response<Body> {
-    match endpoint.config.origins.judge(request.headers()) {
+    match endpoint.config.origins.get().judge(request.headers()) {
         Verdict::Foreign => Refusal::ForeignOrigin.response(),
         Verdict::NoOrigin | Verdict::Anyone | Verdict::Listed => next.run(request).await,
     }

@@ -11,47 +11,10 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
+use super::intake::Intake;
 use super::lane::LaneStream;
-use super::{KillReason, Transport, Wire};
+use super::{KillReason, Wire};
 use crate::listener::Guarded;
-
-/// Bytes of the two masked frames with which a client changes to WebSocket: `2probe` (12) and `5` (7). Once so
-/// many have been read, the engine has either seen the `5` or refused the upgrade and drops the stream.
-const UPGRADE_BYTES: usize = 19;
-
-/// What was read from a stream before the engine got it, and how far the upgrade handshake has come.
-pub(super) struct Ahead {
-    bytes: Bytes,
-    handshake_left: usize,
-}
-
-impl Ahead {
-    pub(super) fn new(bytes: Bytes, wire: &Wire) -> Self {
-        let handshake_left = if wire.transport() == Transport::Upgrading { UPGRADE_BYTES } else { 0 };
-        Self { bytes, handshake_left }
-    }
-
-    /// Hands the engine what was read ahead of it; false when nothing is left.
-    pub(super) fn take(&mut self, buf: &mut ReadBuf<'_>) -> bool {
-        if self.bytes.is_empty() {
-            return false;
-        }
-        let bytes = self.bytes.split_to(self.bytes.len().min(buf.remaining()));
-        buf.put_slice(&bytes);
-        true
-    }
-
-    /// Notes that the engine has read so many bytes.
-    pub(super) fn count(&mut self, wire: &Wire, bytes: usize) {
-        wire.count_received(bytes);
-        if self.handshake_left > 0 {
-            self.handshake_left = self.handshake_left.saturating_sub(bytes);
-            if self.handshake_left == 0 {
-                wire.set_transport(Transport::Upgraded);
-            }
-        }
-    }
-}
 
 /// A client's stream, with a lane past the engine or without.
 pub(super) enum ClientStream {
@@ -119,7 +82,7 @@ impl AsyncWrite for ClientStream {
 /// would go on collecting, for a stream that takes nothing, what still waits in its queue.
 pub(super) struct WireStream<S> {
     io: S,
-    ahead: Ahead,
+    intake: Intake,
     wire: Arc<Wire>,
     /// Whether everything written so far is whole frames. The engine's buffer always ends with a frame, so this
     /// is the case whenever a write was taken in full.
@@ -130,7 +93,7 @@ pub(super) struct WireStream<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> WireStream<S> {
     /// `ahead` are the bytes that were read from `io` already.
     pub(super) fn new(io: S, ahead: Bytes, wire: Arc<Wire>) -> Self {
-        Self { io, ahead: Ahead::new(ahead, &wire), wire, whole_frames: true, said_goodbye: false }
+        Self { io, intake: Intake::new(ahead, &wire), wire, whole_frames: true, said_goodbye: false }
     }
 
     /// One try to part politely; what the socket does not take at once is not worth waiting for.
@@ -160,18 +123,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WireStream<S> {
             this.say_goodbye(cx);
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        let before = buf.filled().len();
-        loop {
-            if !this.ahead.take(buf) {
-                ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
-            }
-            let read = buf.filled().len() - before;
-            this.ahead.count(&this.wire, read);
-            if read == 0 || !this.wire.muted() {
-                return Poll::Ready(Ok(()));
-            }
-            buf.set_filled(before);
-        }
+        this.intake.poll_read(&this.wire, Pin::new(&mut this.io), cx, buf)
     }
 }
 

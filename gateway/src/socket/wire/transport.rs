@@ -51,6 +51,8 @@ pub enum KillReason {
     Abuse,
     /// The client sent more than is allowed in one piece.
     Oversized,
+    /// The client sent too much before it was let in.
+    Stranger,
     /// A Socket.IO DISCONNECT was sent; this makes sure that the client goes.
     Disconnected,
     /// Writing failed: the client is gone. Not counted as a kill.
@@ -67,6 +69,7 @@ impl KillReason {
             Self::Overload => "overload",
             Self::Abuse => "abuse",
             Self::Oversized => "oversized",
+            Self::Stranger => "stranger",
             Self::Disconnected => "disconnected",
             Self::Broken => "broken",
         }
@@ -80,8 +83,9 @@ impl KillReason {
             4 => Self::Overload,
             5 => Self::Abuse,
             6 => Self::Oversized,
-            7 => Self::Disconnected,
-            8 => Self::Broken,
+            7 => Self::Stranger,
+            8 => Self::Disconnected,
+            9 => Self::Broken,
             _ => return None,
         })
     }
@@ -98,7 +102,7 @@ impl KillReason {
             Self::Drain | Self::Shutdown | Self::Broken => 1001,
             Self::Overload => 1013,
             Self::Oversized => 1009,
-            Self::SlowReader | Self::Abuse => 1008,
+            Self::SlowReader | Self::Abuse | Self::Stranger => 1008,
             Self::Disconnected => 1000,
         }
     }

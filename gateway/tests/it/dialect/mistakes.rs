@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use parlance_gateway::dialect::{Dialects, mistakes_of};
+use parlance_gateway::dialect::{Dialects, Selection, mistakes_of};
 
-use super::{Folder, documented_example};
+use super::{Folder, documented_example, load};
 
 /// The parts that every file needs.
 const HEAD: &str = "name = \"app\"\nanswer.ack = 1\nfailure.ack = 1\n";
@@ -96,6 +96,78 @@ fn each_mistake_is_named_with_its_key_and_a_hint() {
             "receipt.read needs messages or conversation",
         ),
         (
+            "inbound = [{ event = 'i', command = 'session.identify' }]",
+            "inbound[i].fields: session.identify needs user",
+        ),
+        (
+            "inbound = [{ event = 'j', command = 'conversation.join', fields.conversation = '@room' }]",
+            "inbound[j].fields.conversation: `@room` is no place; there are `@conversation` and `@user`",
+        ),
+        (
+            "inbound = [{ event = 'h', command = 'message.history', fields = { conversation = '$', limit = '@user' } }]",
+            "inbound[h].fields.limit: `@user` is an id, which the field is not",
+        ),
+        (
+            "inbound = [{ event = 'e', command = 'echo', fields.payload = 'a | trimm' }]",
+            "inbound[e].fields.payload: `trimm` is no filter (hint: did you mean `trim`?)",
+        ),
+        (
+            "inbound = [{ event = 'e', command = 'echo', fields.payload = 'a |' }]",
+            "inbound[e].fields.payload: `` is no filter (hint: it is one of trim, lower",
+        ),
+        (
+            "inbound = [{ event = 'e', command = 'echo', fields.payload = 'a | most' }]",
+            "inbound[e].fields.payload: `most` lacks a whole number (hint: | most 100)",
+        ),
+        (
+            "inbound = [{ event = 'e', command = 'echo', fields.payload = 'a | trim 5' }]",
+            "inbound[e].fields.payload: `trim` takes no `5` (hint: | trim)",
+        ),
+        (
+            "inbound = [{ event = 'j', command = 'conversation.join', fields.conversation = '$ | most 5' }]",
+            "inbound[j].fields.conversation: `most 5` is for numbers, which the field is not",
+        ),
+        (
+            "inbound = [{ event = 'j', command = 'conversation.join', fields = { conversation = '$', exclusive = 'a | trim' } }]",
+            "inbound[j].fields.exclusive: `trim` is for texts, which the field is not",
+        ),
+        (
+            "inbound = [{ event = 'j', command = 'conversation.join', fields.conversation = { id = 'a' } }]",
+            "inbound[j].fields.conversation: is a table, which makes an object, which the field is not",
+        ),
+        (
+            "inbound = [{ event = 's', command = 'receipt.read', fields.messages = [{ id = 'a' }] }]",
+            "inbound[s].fields.messages: is a table, which makes an object, which the field is not",
+        ),
+        (
+            "inbound = [{ event = 'e', command = 'echo', fields.payload = {} }]",
+            "inbound[e].fields.payload: is an empty table, which leads nowhere",
+        ),
+        (
+            "inbound = [{ event = 'e', command = 'echo', fields.payload = { a.b = 'c..d' } }]",
+            "inbound[e].fields.payload.a.b: `c..d` has an empty name in it",
+        ),
+        (
+            "inbound = [{ event = 'e', command = 'echo', fields.payload = ['a', 'a'] }]",
+            "inbound[e].fields.payload: `a` stands here twice",
+        ),
+        (
+            "inbound = [{ event = 'p', command = 'ping', present = ['a | trim'] }]",
+            "inbound[p].present: `a | trim` has a filter, which only the places of fields have",
+        ),
+        (
+            "inbound = [{ event = 'p', command = 'ping', absent = 'a' }]",
+            "inbound[p].absent: is no list of texts",
+        ),
+        (
+            "inbound = [{ event = 'p', command = 'ping', present = ['a'], absent = ['a'] }]",
+            "inbound[p].absent: `a` cannot be both present and absent",
+        ),
+        (
+            "inbound = [{ event = 'p', command = 'ping', present = ['a'] }, { event = 'p', command = 'ping', present = ['a'] }]",
+            "an earlier rule takes every `p`",
+        ),
+        (
             "inbound = [{ event = 'e', command = 'echo', fields.payload = 7 }]",
             "is neither a path nor a list of paths",
         ),
@@ -150,7 +222,51 @@ fn each_mistake_is_named_with_its_key_and_a_hint() {
         ),
         (
             "outbound = [{ on = 'resync', event = 'm' }, { on = 'resync', event = 'm' }]",
-            "outbound[m].on: `m` is sent twice for resync",
+            "outbound[m].on: `m` is sent twice for resync (hint: give each of them another `when`",
+        ),
+        (
+            "outbound = [{ on = 'typing.started', event = 'm' }, { on = 'typing.started', event = 'm', present = ['at'] }]",
+            "outbound[m].on: `m` is sent twice for typing.started",
+        ),
+        (
+            "outbound = [{ on = 'typing.started', event = 'm', absent = ['user.role', 'at'] }, { on = 'typing.started', event = 'm', absent = ['at', 'user.role'] }]",
+            "outbound[m].on: `m` is sent twice for typing.started",
+        ),
+        (
+            "outbound = [{ on = 'typing.started', event = 'm', when.'user.rol' = 'a' }]",
+            "outbound[m].when.user.rol: `{user.rol}` can never be filled: there is no `rol` (hint: did you mean `role`?)",
+        ),
+        (
+            "outbound = [{ on = 'typing.started', event = 'm', when.expiresInMs = '5' }]",
+            "outbound[m].when.expiresInMs: can never be true: the field has another type",
+        ),
+        (
+            "outbound = [{ on = 'resync', event = 'm', present = 'epoch' }]",
+            "outbound[m].present: is no list of texts",
+        ),
+        (
+            "outbound = [{ on = 'message.created', event = 'm', each = 'content' }]",
+            "outbound[m].each: `content` is no list",
+        ),
+        (
+            "outbound = [{ on = 'message.created', event = 'm', each = 'atachments' }]",
+            "outbound[m].each: `{atachments}` can never be filled: there is no `atachments` (hint: did you mean `attachments`?)",
+        ),
+        (
+            "outbound = [{ on = 'message.created', event = 'm', each = 'metadata.list' }]",
+            "outbound[m].each: is the application's own JSON, in which lists can be of any length",
+        ),
+        (
+            "outbound = [{ on = 'reaction.updated', event = 'm', each = 'reactions', payload = '{messageId}' }]",
+            "outbound[m].payload: `{messageId}` can never be filled: there is no `messageId`",
+        ),
+        (
+            "inbound = [{ event = 'p', command = 'ping', answer.emit = [{ event = 'q', present = ['tim'] }] }]",
+            "emit[0].present: `{tim}` can never be filled: there is no `tim` (hint: did you mean `time`?)",
+        ),
+        (
+            "failure.emit = [{ event = 'e', when.retryable = 'yes' }]",
+            "failure.emit[0].when.retryable: can never be true",
         ),
         (
             "outbound = [{ on = 'resync', event = 'm', payload.a.b = '{c}' }]",
@@ -205,7 +321,7 @@ fn two_files_cannot_claim_the_same() {
         ("two.toml", &claim("two")),
         ("native.toml", &claim("native")),
     ]);
-    let mistakes = Dialects::load(Some(&folder.0), "three").expect_err("they collide");
+    let mistakes = load(Some(&folder.0), "three").expect_err("they collide");
     let said: Vec<_> = mistakes.iter().map(ToString::to_string).collect();
     for expected in [
         "name: `native` is taken by native.toml",
@@ -219,15 +335,33 @@ fn two_files_cannot_claim_the_same() {
 }
 
 #[test]
+fn a_file_of_the_folder_takes_the_place_of_an_applications_file() {
+    let own = "name = \"rooms\"\nhosts = [\"own\"]\nanswer.ack = 1\nfailure.ack = 1\n";
+    let folder = Folder::with(&[("mine.toml", own)]);
+    let selection = Selection { shipped: &["rooms".to_owned()], folder: Some(&folder.0), default: "rooms" };
+    let dialects = Dialects::load(selection).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
+    assert_eq!(dialects.count(), 2);
+    assert!(dialects.get("rooms").unwrap().is_at(Some("own"), "/socket.io"));
+    assert!(!dialects.get("rooms").unwrap().is_at(Some("other"), "/socket.io"));
+}
+
+#[test]
+fn an_application_that_there_is_not_is_a_mistake() {
+    let selection = Selection { shipped: &["roms".to_owned()], folder: None, default: "native" };
+    let mistakes = Dialects::load(selection).expect_err("there is no such dialect");
+    assert!(mistakes[0].to_string().contains("did you mean `rooms`?"), "{mistakes:?}");
+}
+
+#[test]
 fn a_folder_that_is_not_there_is_a_mistake() {
-    let mistakes = Dialects::load(Some("/nowhere/at/all".as_ref()), "native").expect_err("there is none");
+    let mistakes = load(Some("/nowhere/at/all".as_ref()), "native").expect_err("there is none");
     assert!(mistakes[0].to_string().starts_with("/nowhere/at/all: cannot be read"), "{mistakes:?}");
 }
 
 #[test]
 fn a_default_in_a_file_with_a_mistake_is_not_called_unknown() {
     let folder = Folder::with(&[("app.toml", &format!("{HEAD}colour = 1"))]);
-    let mistakes = Dialects::load(Some(&folder.0), "app").expect_err("the file has a mistake");
+    let mistakes = load(Some(&folder.0), "app").expect_err("the file has a mistake");
     assert_eq!(mistakes.len(), 1, "{mistakes:?}");
     assert!(mistakes[0].file.ends_with("app.toml"), "{mistakes:?}");
 }

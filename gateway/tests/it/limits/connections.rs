@@ -169,7 +169,7 @@ async fn who_connects_again_and_again_within_a_session_is_ended_at_last() {
     }
     // The first ones are free: some clients use several namespaces.
     assert!(refused.len() >= 8, "{refused:?}");
-    assert!(refused.iter().all(|refused| refused == "44{\"message\":\"token_invalid\"}"), "{refused:?}");
+    assert!(refused.iter().all(|refused| refused == "44{\"message\":\"token_malformed\"}"), "{refused:?}");
     assert_eq!(ws.close_code(), Some(1013), "it may try again later");
     bob.ping().await;
     app.end().await;

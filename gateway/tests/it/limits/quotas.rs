@@ -64,7 +64,7 @@ async fn speak(client: &Client, event: &str) -> Value {
 async fn a_quota_is_of_a_user_under_all_names_of_an_event_and_on_all_his_sockets() {
     let app = TestApp::new().await;
     let folder = Folder::with(&[("app.toml", DIALECT)]);
-    let gateway = app.gateway(&[("gateway.dialects_folder", folder.0.to_str().unwrap())]).await;
+    let gateway = app.gateway(&[folder.setting()]).await;
     app.conversation(&gateway, "c", &["ann", "bob"]).await;
     let (ann, again) = (speaker(&gateway, "ann").await, speaker(&gateway, "ann").await);
     assert_eq!(speak(&ann, "say").await["ok"], true);
@@ -90,7 +90,7 @@ async fn a_quota_is_of_a_user_under_all_names_of_an_event_and_on_all_his_sockets
 async fn typing_beyond_its_quota_is_dropped_without_an_error() {
     let app = TestApp::new().await;
     let folder = Folder::with(&[("app.toml", DIALECT)]);
-    let gateway = app.gateway(&[("gateway.dialects_folder", folder.0.to_str().unwrap())]).await;
+    let gateway = app.gateway(&[folder.setting()]).await;
     app.conversation(&gateway, "c", &["ann", "bob"]).await;
     let (ann, bob) = (speaker(&gateway, "ann").await, speaker(&gateway, "bob").await);
     let dropped = "parlance_limited_total{limit=\"typing\"}";

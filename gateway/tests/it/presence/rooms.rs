@@ -13,10 +13,11 @@ use parlance_domain::{
 };
 use serde_json::{Value, json};
 
-use super::{told, until_seen, until_sessions};
+use super::{LOBBY, lobby, told, until_seen, until_sessions};
 use crate::{
     app::{TestApp, eventually},
     client::Client,
+    dialect::Folder,
 };
 
 async fn until_told(client: &Client, user: &str, expected: &[&str]) {
@@ -138,6 +139,35 @@ async fn of_one_who_hides_nobody_is_told_when_he_comes_or_goes() {
     assert_eq!(until_seen(&there, "ann", "offline").await, hidden, "he was last seen when he hid");
     let ann = Client::connect(&here, "ann").await;
     ann.join("c").await;
+    until_told(&bob, "ann", &["online"]).await;
+    app.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_late_presence_does_not_follow_a_newer_one_of_which_the_dialect_says_nothing() {
+    let app = TestApp::new().await;
+    let folder = Folder::with(&[("lobby.toml", &format!("{LOBBY}\nwhen.status = 'online'"))]);
+    let gateway = app.gateway(&[folder.setting()]).await;
+    app.conversation(&gateway, "c", &["bob"]).await;
+    app.conversation(&gateway, "d", &["bob"]).await;
+    let bob = lobby(&gateway, "bob").await;
+    bob.join("c").await;
+    bob.join("d").await;
+    let publish = async |conversation: &str, user: &str, status, at| {
+        let user = UserId::new(user).unwrap();
+        let presence = Presence { status, at: Timestamp(at), ..Presence::unknown(user) };
+        let header = Header::transient(EventKind::PresenceChanged, presence.at, None);
+        let body = serde_json::to_string(&presence).unwrap();
+        app.broker.publish(&ConversationId::new(conversation).unwrap(), &header, &body).await.unwrap();
+    };
+    publish("c", "ann", Status::Busy, 2_000).await;
+    publish("c", "carl", Status::Online, 2_000).await;
+    until_told(&bob, "carl", &["online"]).await;
+    publish("d", "ann", Status::Online, 1_999).await;
+    publish("d", "dan", Status::Online, 2_000).await;
+    until_told(&bob, "dan", &["online"]).await;
+    assert_eq!(told(&bob, "ann"), [""; 0]);
+    publish("d", "ann", Status::Online, 2_001).await;
     until_told(&bob, "ann", &["online"]).await;
     app.end().await;
 }

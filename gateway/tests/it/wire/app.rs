@@ -33,6 +33,7 @@ impl App {
         let ended: Arc<Mutex<Vec<DisconnectReason>>> = Arc::default();
         let (connects, ends) = (Arc::clone(&connected), Arc::clone(&ended));
         io.ns("/", async move |socket: SocketRef| {
+            wire_of(&socket).admit();
             connects.lock().unwrap().push(wire_of(&socket));
             socket.on("echo", async |socket: SocketRef, Data(text): Data<String>| {
                 socket.emit("echo", &text).unwrap();

@@ -5,7 +5,7 @@ use http::Request;
 use parlance_chassis::lifecycle::Lifecycle;
 use parlance_gateway::{
     socket::wire::{self, WireConfig},
-    web::origins::{Allowed, Origins},
+    web::origins::{Allowed, AllowedNow, Origins},
 };
 use socketioxide::SocketIo;
 use tower::ServiceExt;
@@ -38,7 +38,7 @@ async fn an_oversized_post_is_refused_and_ends_its_session() {
 
 #[tokio::test]
 async fn a_foreign_origin_is_refused_and_a_listed_one_is_echoed() {
-    let origins = Allowed::by([&Origins::List(vec!["https://app.example".to_owned()])]);
+    let origins = AllowedNow::new(Allowed::by([&Origins::List(vec!["https://app.example".to_owned()])]));
     let app = App::start(WireConfig { origins, ..WireConfig::default() }).await;
     let websocket = "/socket.io/?EIO=4&transport=websocket";
     let polling = "/socket.io/?EIO=4&transport=polling";

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use parlance_gateway::socket::wire::{KillReason, SocketPath, Transport, WireConfig};
+use parlance_gateway::socket::wire::{KillReason, SocketPath, SocketPaths, Transport, WireConfig};
 use socketioxide::socket::DisconnectReason;
 
 use super::app::{App, eventually};
@@ -121,7 +121,8 @@ async fn a_session_that_never_joins_is_forgotten() {
 
 #[tokio::test]
 async fn an_alias_is_served_like_the_first_path() {
-    let paths = vec![SocketPath::parse("/socket.io").unwrap(), SocketPath::parse("/chat/ws/").unwrap()];
+    let paths = ["/socket.io", "/chat/ws/"].map(|path| SocketPath::parse(path).unwrap());
+    let paths = SocketPaths::new(paths);
     let app = App::start(WireConfig { paths, ..WireConfig::default() }).await;
     let client = Ws::open(&app.address, "/chat/ws/?EIO=4&transport=websocket", "").await.unwrap();
     let client = client.joined().await;

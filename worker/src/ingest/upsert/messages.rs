@@ -1,4 +1,4 @@
-//! Rows of messages, and the notifications that are to be made of new ones.
+//! Rows of messages, the notifications that are to be made of new ones, and who is to be told of them elsewhere.
 
 use chrono::{DateTime, Utc};
 use parlance_domain::{
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{super::rows::Rows, signed, time_column, version_columns};
 
 /// Writes messages. Of those that were not stored before and are still there, notifications wait to be made, unless
-/// nobody shall be notified.
+/// nobody shall be notified; and of their conversations participants are to be told, if they shall be.
 pub(super) async fn write(connection: &mut PgConnection, rows: &Rows<'_>) -> Result<(), StoreError> {
     if rows.messages.is_empty() {
         return Ok(());
@@ -41,6 +41,7 @@ pub(super) async fn write(connection: &mut PgConnection, rows: &Rows<'_>) -> Res
         .bind(time_column(all().map(|message| message.deleted_at)))
         .bind(all().map(|message| message.origin.as_ref().map(|id| id.as_str())).collect::<Vec<_>>())
         .bind(all().map(|message| policy(message.body.notify)).collect::<Vec<_>>())
+        .bind(all().map(|message| message.body.tells_activity).collect::<Vec<bool>>())
         .execute(connection)
         .await?;
     Ok(())
@@ -70,7 +71,12 @@ const WRITE: &str = "
             client_id = EXCLUDED.client_id, created_at = EXCLUDED.created_at, edited_at = EXCLUDED.edited_at,
             deleted_at = EXCLUDED.deleted_at, origin = EXCLUDED.origin
         WHERE (m.epoch, m.rev) < (EXCLUDED.epoch, EXCLUDED.rev)
-        RETURNING m.id, m.xmax = 0 AND m.deleted_at IS NULL AS is_new
+        RETURNING m.id, m.conversation_id, m.xmax = 0 AND m.deleted_at IS NULL AS is_new
+    ), active AS (
+        INSERT INTO conversation_activity (conversation_id)
+        SELECT DISTINCT conversation_id FROM written JOIN UNNEST($1::uuid[], $20::bool[]) AS wanted (id, tells) USING (id)
+        WHERE is_new AND tells
+        ON CONFLICT (conversation_id) DO UPDATE SET change = EXCLUDED.change
     )
     INSERT INTO notification_jobs (message_id, policy)
     SELECT id, policy FROM written JOIN UNNEST($1::uuid[], $19::text[]) AS wanted (id, policy) USING (id)

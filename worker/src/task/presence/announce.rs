@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use parlance_broker::{
     Broker, BrokerError,
     partition::Partition,
@@ -35,9 +36,11 @@ impl Announcer {
     /// Announces what waits too long, and says how many changes that were. One that fails does not hold up the others.
     pub(crate) async fn announce(self: Arc<Self>) -> Result<u64, BrokerError> {
         let mut all = Outcome::default();
-        for partition in self.broker.keys().partitions().all() {
-            // Other partitions may be on a Redis that is there.
-            let outcome = match self.announce_in(partition).await {
+        // All partitions at the same time: others do not wait for those whose Redis does not answer.
+        let partitions = self.broker.keys().partitions().all();
+        let mut runs: FuturesUnordered<_> = partitions.map(|partition| self.announce_in(partition)).collect();
+        while let Some(outcome) = runs.next().await {
+            let outcome = match outcome {
                 Ok(outcome) => outcome,
                 Err(failure) => Outcome { failure: Some(failure), ..Outcome::default() },
             };

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use parlance_broker::{Broker, BrokerError, partition::Partition, presence::Presences};
+use parlance_domain::{id::UserId, time::Timestamp};
 use parlance_store::{Store, StoreError};
 
 use crate::metrics;
@@ -11,6 +13,9 @@ use crate::metrics;
 const BATCH: u64 = 500;
 /// How many batches one run works on in each partition.
 const BATCHES_A_RUN: u32 = 10;
+
+/// Users, and when they went offline.
+type Seen = Vec<(UserId, Timestamp)>;
 
 /// Keeps when users were last seen.
 pub(crate) struct Keeper {
@@ -34,11 +39,15 @@ impl Keeper {
     }
 
     /// Stores what is not stored yet, and says of how many users.
-    /// A partition that is away does not hold up the others.
+    /// All partitions are read at the same time: one that is away does not hold up the others. They are written one after
+    /// the other, with one connection to Postgres.
     pub(crate) async fn keep(self: Arc<Self>) -> Result<u64, KeepError> {
         let (mut kept, mut failure) = (0, None);
-        for partition in self.broker.keys().partitions().all() {
-            match self.keep_of(partition).await {
+        let partitions = self.broker.keys().partitions().all();
+        let read = async |partition| (partition, self.presences.last_seen(partition, BATCH).await);
+        let mut reads: FuturesUnordered<_> = partitions.map(read).collect();
+        while let Some((partition, seen)) = reads.next().await {
+            match self.keep_of(partition, seen).await {
                 Ok(count) => kept += count,
                 Err(KeepError::Broker(error)) => failure = failure.or(Some(error)),
                 // There is one Postgres for all.
@@ -48,10 +57,19 @@ impl Keeper {
         failure.map_or(Ok(kept), |error| Err(error.into()))
     }
 
-    async fn keep_of(&self, partition: Partition) -> Result<u64, KeepError> {
+    /// Stores what was read of a partition, and what is there beyond it.
+    async fn keep_of(
+        &self,
+        partition: Partition,
+        first: Result<Seen, BrokerError>,
+    ) -> Result<u64, KeepError> {
         let mut kept = 0;
+        let mut first = Some(first);
         for _ in 0..BATCHES_A_RUN {
-            let seen = self.presences.last_seen(partition, BATCH).await?;
+            let seen = match first.take() {
+                Some(first) => first?,
+                None => self.presences.last_seen(partition, BATCH).await?,
+            };
             if seen.is_empty() {
                 break;
             }

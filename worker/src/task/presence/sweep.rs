@@ -6,10 +6,14 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use parlance_broker::{
     Broker, BrokerError,
     lease::{LeaseId, Leases, Registration},
@@ -46,6 +50,8 @@ struct Run {
     removed: HashMap<LeaseId, Removed>,
     /// The first thing that kept something from being removed.
     failure: Option<BrokerError>,
+    /// Some conversation could not be told: the rest is left to the announcer, who removes nobody and may wait.
+    is_silent: AtomicBool,
 }
 
 #[derive(Default)]
@@ -81,13 +87,7 @@ impl Sweeper {
     /// A partition that is away does not hold up the others.
     async fn sweep_partitions(&self, run: &mut Run) {
         // All are asked before anything is removed: where nobody asks for a while, nobody is removed for a longer one.
-        let mut expired = Vec::new();
-        for partition in self.broker.keys().partitions().all() {
-            match self.leases.expired(partition, self.ttl).await {
-                Ok(leases) => expired.extend(leases.into_iter().map(|lease| (partition, lease))),
-                Err(failure) => run.note(failure),
-            }
-        }
+        let mut expired = self.expired(run).await;
         metrics::gauge(&metrics::PRESENCE_EXPIRED_LEASES).set(expired.len() as f64);
         // So workers seldom meet, and nothing that takes long stands in the way of the rest for good.
         expired.shuffle(&mut rand::rng());
@@ -101,6 +101,27 @@ impl Sweeper {
                 run.note(failure);
             }
         }
+    }
+
+    /// The expired leases of all partitions, which are asked at the same time. One that is away is waited for only so long
+    /// that the others are asked again before they count as having been away too.
+    async fn expired(&self, run: &mut Run) -> Vec<(Partition, LeaseId)> {
+        let ask = async |partition| (partition, self.leases.expired(partition, self.ttl).await);
+        let asked: FuturesUnordered<_> = self.broker.keys().partitions().all().map(ask).collect();
+        let mut silent = asked.len();
+        let mut answers = std::pin::pin!(asked.take_until(tokio::time::sleep(self.ttl / 8)));
+        let mut expired = Vec::new();
+        while let Some((partition, answer)) = answers.next().await {
+            silent -= 1;
+            match answer {
+                Ok(leases) => expired.extend(leases.into_iter().map(|lease| (partition, lease))),
+                Err(failure) => run.note(failure),
+            }
+        }
+        if silent > 0 {
+            run.note(BrokerError::Unavailable(format!("{silent} partitions do not answer in time")));
+        }
+        expired
     }
 
     /// An error is that the partition is away; others are noted in `run`.
@@ -131,7 +152,7 @@ impl Sweeper {
         run: &mut Run,
     ) -> Result<u64, BrokerError> {
         let (users, conversations) = split(registrations);
-        let went = each(users, |user| self.expel_user(lease, user)).await;
+        let went = each(users, |user| self.expel_user(lease, user, &run.is_silent)).await;
         let left = match went.is_outage {
             true => Outcome::default(),
             false => each(conversations, |conversation| self.expel_members(lease, conversation)).await,
@@ -153,12 +174,22 @@ impl Sweeper {
         Ok(done)
     }
 
-    async fn expel_user(&self, lease: &LeaseId, user: UserId) -> Result<(), BrokerError> {
+    async fn expel_user(
+        &self,
+        lease: &LeaseId,
+        user: UserId,
+        is_silent: &AtomicBool,
+    ) -> Result<(), BrokerError> {
         let Some(transition) = self.presences.expel(lease, &user).await? else { return Ok(()) };
+        // It stands among the unannounced ones.
+        if is_silent.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         match self.presences.announce(&transition).await {
             Ok(()) => metrics::counter(&metrics::PRESENCE_ANNOUNCED).increment(1),
-            // It stands among the unannounced ones. The conversations may be in another partition, which is away.
+            // The conversations may be in another partition, which is away.
             Err(error) => {
+                is_silent.store(true, Ordering::Relaxed);
                 tracing::debug!(%error, %user, "failed to announce who was removed, left for later");
             }
         }

@@ -38,6 +38,7 @@ fn message(seq: u64, created_rev: u64, rev: u64) -> Message {
             reply_to: None,
             client_id: None,
             notify: NotifyPolicy::Never,
+            tells_activity: false,
         },
     }
 }

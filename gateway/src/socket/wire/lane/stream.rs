@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedReadHalf;
 
-use super::super::stream::Ahead;
+use super::super::intake::Intake;
 use super::super::{KillReason, Wire};
 
 /// A client's WebSocket stream, given to the engine in place of the TCP stream. What the engine writes goes in the
@@ -20,7 +20,7 @@ use super::super::{KillReason, Wire};
 /// go nowhere.
 pub(in super::super) struct LaneStream {
     tcp: OwnedReadHalf,
-    ahead: Ahead,
+    intake: Intake,
     wire: Arc<Wire>,
 }
 
@@ -29,7 +29,7 @@ impl LaneStream {
     pub(in super::super) fn new(tcp: TcpStream, ahead: Bytes, wire: Arc<Wire>) -> Self {
         let (read, write) = tcp.into_split();
         wire.lane.attach(write);
-        Self { tcp: read, ahead: Ahead::new(ahead, &wire), wire }
+        Self { tcp: read, intake: Intake::new(ahead, &wire), wire }
     }
 
     fn part(&self) {
@@ -60,18 +60,7 @@ impl AsyncRead for LaneStream {
             this.part();
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        let before = buf.filled().len();
-        loop {
-            if !this.ahead.take(buf) {
-                ready!(Pin::new(&mut this.tcp).poll_read(cx, buf))?;
-            }
-            let read = buf.filled().len() - before;
-            this.ahead.count(&this.wire, read);
-            if read == 0 || !this.wire.muted() {
-                return Poll::Ready(Ok(()));
-            }
-            buf.set_filled(before);
-        }
+        this.intake.poll_read(&this.wire, Pin::new(&mut this.tcp), cx, buf)
     }
 }
 

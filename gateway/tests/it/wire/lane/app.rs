@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use parlance_chassis::lifecycle::Lifecycle;
 use parlance_domain::id::{SessionId, UserId};
 use parlance_gateway::auth::Identity;
-use parlance_gateway::dialect::{Audience, Dialects, Frame};
+use parlance_gateway::dialect::{Audience, Frame};
 use parlance_gateway::limits::Rate;
 use parlance_gateway::listener::{self, HttpLimits};
 use parlance_gateway::socket::cluster::{AckSender, Adapter, ClusterDriver, SocketRef};
@@ -23,6 +23,7 @@ use socketioxide_core::Value as Packet;
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::super::app::eventually;
+use crate::dialect::load;
 
 pub struct App {
     pub address: String,
@@ -68,6 +69,7 @@ impl App {
         for namespace in ["/", "/other"] {
             let speakers = Arc::clone(&speakers);
             let greet = async move |socket: SocketRef| {
+                socket.req_parts().extensions.get::<WireSlot>().unwrap().wire().admit();
                 socket.extensions.insert(Speaker::of(socket.clone(), namespace));
                 socket.on_fallback(async |_: Answering| {});
                 socket.on_disconnect(async |socket: SocketRef| {
@@ -99,8 +101,10 @@ impl Speaker {
             key: 1,
             id: SessionId::from_random(1),
             identity: Identity::claimed(UserId::new("ann").unwrap()),
-            dialect: Arc::clone(Dialects::load(None, "native").unwrap().get("native").unwrap()),
+            dialect: load(None, "native").unwrap().get("native").unwrap(),
             namespace: namespace.into(),
+            conversation: None,
+            role: None,
             wire: Arc::clone(slot.wire()),
             place: None,
             patience: Patience {
