@@ -56,7 +56,11 @@ impl Broker {
         let affordable = MAX_BYTES / text.len().max(1);
         if users.len() > affordable {
             let told = affordable;
-            tracing::warn!(told, concerned = users.len(), "an event is too large for everybody whom it concerns");
+            tracing::warn!(
+                told,
+                concerned = users.len(),
+                "an event is too large for everybody whom it concerns"
+            );
         }
         // The text is shared by all publications.
         let text = Value::from(text);

@@ -49,6 +49,14 @@ export class Applications {
     return this.places[index % this.places.length];
   }
 
+  /** Waits until what is for a user reaches his client, in whatever dialect. */
+  async reached(client, user) {
+    await until(`what is for ${user} reaches him`, async () => {
+      await this.rest().call('POST', `/v1/users/${user}/events`, { event: 'test:reached', data: {} });
+      return client.events('test:reached').length > 0;
+    });
+  }
+
   async #findPlaces() {
     const asked = (localAddress) =>
       new Promise((resolve, reject) => {

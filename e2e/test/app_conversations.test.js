@@ -114,7 +114,7 @@ test('typing is told to the others', async () => {
 
 test('everybody is told who comes, goes and chooses a status', async () => {
   const ann = await connect('gus').connected();
-  await ann.told('user:online', ({ userId }) => userId === 'gus');
+  await apps.reached(ann, 'gus');
   const dan = connect('dan', { from: apps.place(1) });
   assert.deepEqual(await ann.told('user:online', ({ userId }) => userId === 'dan'), { userId: 'dan', status: 'online' });
   for (const status of ['away', 'busy', 'offline']) {

@@ -159,7 +159,7 @@ test('echo answers with the same, and leaving is answered', async () => {
 test('everybody with this dialect is told who comes and goes', async () => {
   // Users of no other test: whoever is back at once has not gone for the others.
   const dan = await connect('dan').connected();
-  await dan.told('user:status', ({ userId }) => userId === 'dan');
+  await apps.reached(dan, 'dan');
   const fay = await connect('fay', { from: apps.place(1) }).connected();
   const online = await dan.told('user:status', ({ userId, status }) => userId === 'fay' && status === 'online');
   assert.deepEqual(online, { userId: 'fay', status: 'online' });

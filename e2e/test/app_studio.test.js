@@ -197,7 +197,7 @@ test('members are notified whether they are in the room or not, the sender is no
 test('everybody with this dialect is told who comes and goes', async () => {
   // Users of no other test: whoever is back at once has not gone for the others.
   const eva = await connect(11).connected();
-  await eva.told('user:online', ({ userId }) => userId === 11);
+  await apps.reached(eva, 11);
   const ida = connect(12, { from: apps.place(1), namespace: '/studio' });
   const online = await eva.told('user:online', ({ userId }) => userId === 12);
   assert.deepEqual(Object.keys(online).sort(), ['socketId', 'timestamp', 'userId']);

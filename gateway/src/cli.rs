@@ -151,8 +151,7 @@ fn section<T>(
 
 /// The dialects that a configuration names, or every mistake in them.
 fn dialects(config: &Config) -> Result<Dialects, Failure> {
-    Dialects::load(config.gateway.selection())
-        .map_err(|mistakes| Failure::usage(list(&mistakes)))
+    Dialects::load(config.gateway.selection()).map_err(|mistakes| Failure::usage(list(&mistakes)))
 }
 
 fn list(mistakes: &[Mistake]) -> String {

@@ -84,7 +84,8 @@ pub async fn start(
     let (sockets, io, wires) = wire::build(cluster.builder(), wire_config, lifecycle)?;
     let namespaces = Namespaces::default();
     connect::open(&io, &app, &dialects, &namespaces).await?;
-    lifecycle.spawn_support("events for everyone", outgoing.run(io.clone(), namespaces.clone(), lifecycle.hard()));
+    lifecycle
+        .spawn_support("events for everyone", outgoing.run(io.clone(), namespaces.clone(), lifecycle.hard()));
     close_at_soft_stop(wires, lifecycle);
     let served = Served { io, namespaces, paths: paths.clone(), origins: origins.clone() };
     lifecycle.spawn("reload", reload::run(app.clone(), served, reloads, lifecycle.soft()));

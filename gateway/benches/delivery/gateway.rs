@@ -53,11 +53,7 @@ impl Gateway {
 
     /// CPU time that it has used, in user and kernel.
     pub fn cpu(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id())).unwrap();
-        // The name before it may hold anything, in parentheses.
-        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
-        let ticks: u32 = fields[11..13].iter().map(|field| field.parse::<u32>().unwrap()).sum();
-        TICK * ticks
+        cpu_of(self.id())
     }
 
     /// Bytes of memory that it has.
@@ -78,6 +74,15 @@ impl Drop for Gateway {
         self.process.kill().ok();
         self.process.wait().ok();
     }
+}
+
+/// CPU time that a process has used, in user and kernel.
+pub fn cpu_of(process: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    // The name before it may hold anything, in parentheses.
+    let fields: Vec<&str> = stat.rsplit(") ").next().unwrap().split(' ').collect();
+    let ticks: u32 = fields[11..13].iter().map(|field| field.parse::<u32>().unwrap()).sum();
+    TICK * ticks
 }
 
 fn free_port() -> SocketAddr {

@@ -33,7 +33,7 @@ use std::{
 use attack::Attack;
 use crowd::{Crowd, Habits};
 use database::TestDatabase;
-use gateway::Gateway;
+use gateway::{Gateway, cpu_of};
 
 /// How long is measured, before and during each flood.
 const MEASURED: Duration = Duration::from_secs(6);
@@ -59,7 +59,7 @@ async fn measure(only: Option<&str>) {
     let (database, store) = TestDatabase::migrated().await;
     let redis = database::required("PARLANCE_TEST_REDIS_URL");
     println!(
-        "flood                 quiet p50  p99 ms   flood p50  p99 ms   ratio p50  p99   gateway CPU   MB"
+        "flood                 quiet p50  p99 ms   flood p50  p99 ms   ratio p50  p99   CPU of gateway, flooder   MB"
     );
     for attack in Attack::ALL.iter().filter(|attack| only.is_none_or(|only| only == attack.name())) {
         // A new one each time: what one flood left cannot be taken for the next one's.
@@ -69,12 +69,13 @@ async fn measure(only: Option<&str>) {
         let quiet = crowd.talk(MEASURED).await.latencies();
         let flood = Flood::start(*attack, gateway.address);
         crowd.talk(BETWEEN).await;
-        let cpu = gateway.cpu();
+        let (cpu, flooder) = (gateway.cpu(), cpu_of(flood.0.id()));
         let flooded = crowd.talk(MEASURED).await.latencies();
-        let cpu = 100.0 * (gateway.cpu() - cpu).as_secs_f64() / MEASURED.as_secs_f64();
+        let percent = |used: Duration| 100.0 * used.as_secs_f64() / MEASURED.as_secs_f64();
+        let (cpu, flooder) = (percent(gateway.cpu() - cpu), percent(cpu_of(flood.0.id()) - flooder));
         drop(flood);
         println!(
-            "{:<22}{:>9.2}{:>8.2}{:>12.2}{:>8.2}{:>12.1}{:>5.1}{:>12.0} %{:>5.0}",
+            "{:<22}{:>9.2}{:>8.2}{:>12.2}{:>8.2}{:>12.1}{:>5.1}{:>12.0} %{:>8.0} %{:>5.0}",
             attack.name(),
             quiet.p50,
             quiet.p99,
@@ -83,6 +84,7 @@ async fn measure(only: Option<&str>) {
             flooded.p50 / quiet.p50,
             flooded.p99 / quiet.p99,
             cpu,
+            flooder,
             gateway.memory() / 1e6,
         );
     }

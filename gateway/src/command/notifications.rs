@@ -27,7 +27,13 @@ pub(super) fn list(app: &App, actor: &Actor, list: &ListNotifications, answer: A
     };
     let app_of_query = app.clone();
     let granted = app.membership.granted(&actor.grants);
-    let page = NotificationPage { after, limit: list.limit, unread: list.unread, present: shows_present(app, actor), granted };
+    let page = NotificationPage {
+        after,
+        limit: list.limit,
+        unread: list.unread,
+        present: shows_present(app, actor),
+        granted,
+    };
     query::beside(app, actor, async move { read_page(&app_of_query, &user, page).await }, answer);
 }
 

@@ -72,7 +72,8 @@ pub struct ServerSection {
 
 impl ServerSection {
     /// What can be set here.
-    pub const SETTINGS: &'static [Setting] = &[HOST, PORT, ORIGINS, SOCKET_PATH, TRUSTED_HOPS, HSTS, TRY_PAGE];
+    pub const SETTINGS: &'static [Setting] =
+        &[HOST, PORT, ORIGINS, SOCKET_PATH, TRUSTED_HOPS, HSTS, TRY_PAGE];
 
     /// Reads the section.
     ///

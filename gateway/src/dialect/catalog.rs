@@ -126,7 +126,8 @@ impl Catalog {
 
     /// The dialect of a file that is as it was. One with keys of its own is read again: they are in other files.
     fn unchanged(&self, file: &File) -> Option<Arc<Dialect>> {
-        let mut same = self.dialects.iter().filter(|one| one.file.name == file.name && one.file.text == file.text);
+        let mut same =
+            self.dialects.iter().filter(|one| one.file.name == file.name && one.file.text == file.text);
         same.next().map(|one| Arc::clone(&one.dialect)).filter(|dialect| dialect.tokens().keys.is_none())
     }
 

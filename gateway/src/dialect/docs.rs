@@ -105,7 +105,7 @@ mod tests {
             aliases = ["tell"]
             when = { kind = "a|b" }
             command = "message.send"
-            fields = { conversation = ["$2", "at"], content = "text | trim", metadata = { mood = "mood" } }
+            fields = { conversation = ["$2", "at"], content = "text | trim", metadata = { mood = "mood" }, type = "kind" }
             defaults.type = "text"
             answer.ack = { n = "{message.seq}" }
             [[outbound]]

@@ -144,6 +144,11 @@ mod tests {
             .unwrap_or_else(|mistakes| panic!("{mistakes:#?}"))
     }
 
+    /// A file with these rules, where everything is answered.
+    fn with_rules(rules: &str) -> Dialect {
+        dialect(&format!("name = \"x\"\n{rules}[answer]\nack = true\n[failure]\nack = false\n"))
+    }
+
     fn example(dialect: &Dialect, command: &str) -> Option<(String, Value)> {
         let example = dialect.example(CommandName::parse(command).unwrap())?;
         Some((example.event.to_string(), Value::Array(example.arguments)))
@@ -190,9 +195,8 @@ mod tests {
 
     #[test]
     fn an_example_meets_the_conditions_of_its_rule_and_of_no_earlier_one() {
-        let typing = dialect(
-            "name = \"x\"\n\
-             [[inbound]]\nevent = \"typing\"\nwhen.on = false\ncommand = \"typing.stop\"\nfields.conversation = \"room\"\n\
+        let typing = with_rules(
+            "[[inbound]]\nevent = \"typing\"\nwhen.on = false\ncommand = \"typing.stop\"\nfields.conversation = \"room\"\n\
              [[inbound]]\nevent = \"typing\"\npresent = [\"$2.since\"]\ncommand = \"typing.start\"\nfields.conversation = \"room\"\n",
         );
         let started = json!([{"room": "{conversation}"}, {"since": true}]);
@@ -200,9 +204,8 @@ mod tests {
         let stopped = json!([{"room": "{conversation}", "on": false}]);
         assert_eq!(example(&typing, "typing.stop"), Some(("typing".to_owned(), stopped)));
         assert_eq!(example(&typing, "echo"), None);
-        let hidden = dialect(
-            "name = \"x\"\n\
-             [[inbound]]\nevent = \"say\"\npresent = [\"text\"]\ncommand = \"echo\"\n\
+        let hidden = with_rules(
+            "[[inbound]]\nevent = \"say\"\npresent = [\"text\"]\ncommand = \"echo\"\n\
              [[inbound]]\nevent = \"say\"\ncommand = \"message.send\"\nfields.conversation = \"room\"\nfields.content = \"text\"\n",
         );
         assert_eq!(example(&hidden, "message.send"), None, "an earlier rule takes all that have a text");
@@ -210,8 +213,8 @@ mod tests {
 
     #[test]
     fn what_the_connection_says_is_not_said_again() {
-        let implied = dialect(
-            "name = \"x\"\n[handshake]\nconversation = [\"auth.deep.room\", \"query.room\"]\n\
+        let implied = with_rules(
+            "[handshake]\nconversation = [\"auth.deep.room\", \"query.room\"]\n\
              [[inbound]]\nevent = \"say\"\ncommand = \"message.send\"\nfields.conversation = \"@conversation\"\nfields.content = \"$\"\n",
         );
         assert_eq!(example(&implied, "message.send"), Some(("say".to_owned(), json!(["{content}"]))));
@@ -222,9 +225,8 @@ mod tests {
     #[test]
     fn ids_of_messages_are_found_where_templates_put_them() {
         let places = |payload: &str, ack: &str| {
-            dialect(&format!(
-                "name = \"x\"\n\
-                 [[inbound]]\nevent = \"say\"\ncommand = \"message.send\"\nanswer.ack = {ack}\n\
+            with_rules(&format!(
+                "[[inbound]]\nevent = \"say\"\ncommand = \"message.send\"\nanswer.ack = {ack}\n\
                  fields.conversation = \"room\"\nfields.content = \"text\"\n\
                  [[outbound]]\non = \"message.created\"\nevent = \"said\"\npayload = {payload}\n",
             ))

@@ -114,9 +114,7 @@ pub fn client_events(envelope: &Envelope) -> Vec<Told> {
         Event::CallAnswered(call) => event(EventName::CallAnswered, call.view()),
         Event::CallEnded(call) => event(EventName::CallEnded, call.view()),
         Event::Custom(custom) => vec![Told::Custom(custom.clone())],
-        Event::Receipts(receipts) => {
-            receipts_told(envelope, receipts).into_iter().map(Told::Event).collect()
-        }
+        Event::Receipts(receipts) => receipts_told(envelope, receipts).into_iter().map(Told::Event).collect(),
         Event::TypingStarted(by) => vec![Told::Event(typing_started(envelope, by))],
         Event::TypingStopped(by) => vec![Told::Event(typing_stopped(envelope, by))],
         Event::PresenceChanged(presence) => vec![Told::Event(presence_changed(presence))],

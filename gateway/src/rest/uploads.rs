@@ -22,8 +22,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{caller::Caller, limit::counted, problem::Problem, query::Query, schema};
 use crate::{app::App, auth::OwnTokens, command::Actor, uploads::UploadError};
-use form::{discard, receive};
 pub(super) use form::{Unknown, keep, throw_away};
+use form::{discard, receive};
 use serve::{part, serve};
 
 /// What may stand around a file in its form, in bytes.

@@ -133,8 +133,7 @@ pub(super) async fn start(
 }
 
 async fn ground(config: Config, clock: Clock, lifecycle: &Handle) -> Result<Ground<'_>, StartError> {
-    let dialects = Dialects::load(config.gateway.selection())
-        .map_err(StartError::Dialects)?;
+    let dialects = Dialects::load(config.gateway.selection()).map_err(StartError::Dialects)?;
     check_insecure(&config, &dialects.catalog())?;
     announce_insecure(&config);
     let broker = Broker::connect(broker_config(&config)).await?;

@@ -253,7 +253,7 @@ async fn who_never_connects_to_a_namespace_is_ended() {
     // A refused CONNECT is none.
     let mut refused = Raw::open(&gateway).await;
     refused.send(TEXT, b"40{\"token\":\"forged\"}").await;
-    refused.until("token_invalid").await;
+    refused.until("token_malformed").await;
     for raw in held.into_iter().chain([refused]) {
         raw.ended().await;
     }

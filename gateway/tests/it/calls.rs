@@ -161,6 +161,7 @@ async fn a_call_is_the_same_for_everybody_all_its_life_and_afterwards_in_postgre
     expected["participants"] =
         json!([participant("ann", at), participant("bob", answered_at), participant("carol", joined_at)]);
     expected["offset"] = json!(offset + 2);
+    expected["answeredBy"] = json!("carol");
     assert_eq!(joined, expected, "the first answer is the one that counts");
     scene.everybody_is_told("call:answered", &joined).await;
 

@@ -18,7 +18,8 @@ use parlance_domain::{
     rejection::{Code, Rejection},
 };
 use parlance_gateway::dialect::{
-    Answer, Audience, ClientEvent, Context, Dialect, Dialects, EventName, Frame, Mistake, Selection, view::Origin,
+    Answer, Audience, ClientEvent, Context, Dialect, Dialects, EventName, Frame, Mistake, Selection,
+    view::Origin,
 };
 use proptest::prelude::*;
 use serde::Deserialize;

@@ -18,6 +18,7 @@ const TOY: &str = "name = \"try\"\n\
     [ids.conversation]\ntype = \"number\"\n\
     [handshake]\nconversation = [\"query.room\"]\n\
     [refusals]\ntoken_expired = \"too late\"\nother = \"no\"\n\
+    [answer]\nack = { ok = true }\n[failure]\nack = { ok = false }\n\
     [[inbound]]\nevent = \"say\"\ncommand = \"message.send\"\n\
     fields.conversation = [\"room.id\", \"@conversation\"]\nfields.content = \"$2\"\n\
     answer.ack = { key = \"{message.id}\" }\n\

@@ -102,7 +102,10 @@ async fn places_are_found_by_id() {
     let (_database, store) = TestDatabase::migrated().await;
     ten_messages(&store).await;
     let places = store.places(&[message_id(77), message_id(2)]).await.unwrap();
-    assert_eq!(places, [Place { id: message_id(2), conversation: id("c1"), seq: Seq(2), sender: UserId::new("a").unwrap() }]);
+    assert_eq!(
+        places,
+        [Place { id: message_id(2), conversation: id("c1"), seq: Seq(2), sender: UserId::new("a").unwrap() }]
+    );
 }
 
 #[tokio::test]

@@ -98,7 +98,9 @@ impl<'a> Rows<'a> {
                 self.membership(conversation, &participant.id, version);
             }
             Event::Receipts(receipts) => {
-                for cursor in receipts.cursors.iter().filter(|cursor| cursor.delivered.max(cursor.read) > Seq(0)) {
+                for cursor in
+                    receipts.cursors.iter().filter(|cursor| cursor.delivered.max(cursor.read) > Seq(0))
+                {
                     let row = self.cursors.entry((conversation, &cursor.user)).or_default();
                     row.advance(cursor, header.at);
                 }

@@ -74,7 +74,7 @@ impl Notifier {
             // Of whom it is not known whether they are here is decided later, and not guessed. That goes for those too
             // who are notified either way: which of their clients are told depends on it.
             let known = |job: &NotificationJob| {
-                job.policy == parlance_domain::notification::NotifyPolicy::Always || job.conversation.as_ref().is_none_or(|conversation| here.contains_key(conversation))
+                job.conversation.as_ref().is_none_or(|conversation| here.contains_key(conversation))
             };
             let ready: Vec<NotificationJob> = jobs.into_iter().filter(known).collect();
             if !ready.is_empty() {

@@ -58,7 +58,7 @@ impl Finisher {
             let placed = Mutex::default();
             // Whether anybody is told of it wherever he is was for the one who died to say. Noted before the event leaves
             // the outbox: until then it is found again.
-            if false { let error = StoreError::Url;
+            if let Err(error) = self.store.note_activity(&conversation).await {
                 failure = Err(error.into());
                 continue;
             }

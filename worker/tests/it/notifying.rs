@@ -157,7 +157,11 @@ async fn always_is_everybody_but_the_sender_and_never_is_nobody() {
     let count = scalar(&world, "SELECT count(*) FROM notifications").await;
     assert_eq!((count, of(&world, "ben").await.len(), of(&world, "dan").await.len()), (2, 1, 1));
     let absent = async |user| of(&world, user).await[0].absent;
-    assert_eq!((absent("ben").await, absent("dan").await), (Some(false), Some(true)), "who was there is told apart");
+    assert_eq!(
+        (absent("ben").await, absent("dan").await),
+        (Some(false), Some(true)),
+        "who was there is told apart"
+    );
     worker.stop().await;
     world.clean_up().await;
 }

@@ -159,7 +159,8 @@ fn what_no_request_could_ever_mean_is_a_mistake() {
 /// Dialects of these names, each with the same routes.
 fn loaded(files: &[(&str, &str)]) -> Result<Dialects, Vec<String>> {
     let default = files.first().and_then(|(file, _)| file.strip_suffix(".toml")).expect("a file");
-    let file = |&(name, text): &(&str, &str)| File { name: name.to_owned().into(), text: text.to_owned().into() };
+    let file =
+        |&(name, text): &(&str, &str)| File { name: name.to_owned().into(), text: text.to_owned().into() };
     let catalog = Catalog::compile(files.iter().map(file).collect(), default, None, Vec::new());
     catalog.map(Dialects::of).map_err(|found| found.iter().map(ToString::to_string).collect())
 }

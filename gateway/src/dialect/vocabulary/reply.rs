@@ -122,9 +122,7 @@ pub(in crate::dialect) fn needed(command: CommandName) -> &'static [&'static [&'
         CommandName::ReactionToggle | CommandName::ReactionAdd | CommandName::ReactionRemove => {
             &[&["message"], &["emoji"]]
         }
-        CommandName::ReceiptDelivered | CommandName::ReceiptRead => {
-            &[&["messages", "conversation"]]
-        }
+        CommandName::ReceiptDelivered | CommandName::ReceiptRead => &[&["messages", "conversation"]],
         CommandName::CallAnswer | CommandName::CallEnd | CommandName::CallGet => &[&["call"]],
         CommandName::CallSignal => &[&["call"], &["payload"]],
         CommandName::NotificationSend => &[&["user"], &["type"], &["text"]],

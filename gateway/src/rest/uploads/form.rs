@@ -141,7 +141,12 @@ fn file_name(field: &Field<'_>) -> Result<String, Rejection> {
     Ok(name.to_owned())
 }
 
-async fn take_in(app: &App, slot: Arc<Slot>, new: NewUpload, mut field: Field<'_>) -> Result<Incoming, Problem> {
+async fn take_in(
+    app: &App,
+    slot: Arc<Slot>,
+    new: NewUpload,
+    mut field: Field<'_>,
+) -> Result<Incoming, Problem> {
     let mut incoming = app.uploads.begin(app, slot, new)?;
     while let Some(bytes) = chunk(&mut field).await? {
         incoming.write(bytes).await?;
