@@ -51,16 +51,14 @@ impl Dialect {
 
     fn example_of(&self, id: RuleId, rule: &Rule) -> Option<Example> {
         let arguments = arguments(rule)?;
-        let is_first = |rules: &[RuleId]| {
-            self.with_context(|context| {
-                let fitting = rules.iter().find(|id| {
-                    self.rules.get(id.0).is_some_and(|rule| rule.conditions.hold(&arguments, context))
-                });
-                fitting == Some(&id)
-            })
-        };
         let rules = self.rules_by_event.get(&rule.event)?;
-        is_first(rules).then(|| Example { event: Arc::clone(&rule.event), arguments: arguments.clone() })
+        let first = self.with_context(|context| {
+            let holds = |id: &&RuleId| {
+                self.rules.get(id.0).is_some_and(|rule| rule.conditions.hold(&arguments, context))
+            };
+            rules.iter().find(holds).copied()
+        });
+        (first == Some(id)).then(|| Example { event: Arc::clone(&rule.event), arguments })
     }
 
     /// With what is known of a connection that has said all that it can.

@@ -155,7 +155,7 @@ async fn what_does_not_fit_is_refused_and_others_see_nobody() {
         assert_eq!((status, &body["code"]), (400, &json!("invalid_payload")), "{query}");
     }
     let (status, body) = rest(&gateway, "nobody", "c", "").await;
-    assert_eq!((status, &body["code"]), (401, &json!("token_invalid")));
+    assert_eq!((status, &body["code"]), (401, &json!("token_malformed")));
     app.end().await;
 }
 
