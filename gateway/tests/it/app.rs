@@ -8,7 +8,7 @@ use std::{
 };
 
 use fred::{
-    interfaces::{KeysInterface, PubsubInterface},
+    interfaces::{HashesInterface, KeysInterface, PubsubInterface},
     types::{Key, scan::Scanner},
 };
 use futures_util::TryStreamExt;
@@ -253,6 +253,13 @@ impl TestApp {
         let channel = self.broker.keys().channel(&id(conversation));
         let answer: Vec<(String, u64)> = self.broker.client().pubsub_shardnumsub(channel).await.unwrap();
         answer[0].1
+    }
+
+    /// How many gateways have noted that they have the user in the conversation.
+    pub async fn gateways_with(&self, conversation: &str, user: &str) -> usize {
+        let key = self.broker.keys().members(&id(conversation));
+        let leases: Option<String> = self.broker.client().hget(key, user).await.unwrap();
+        leases.map_or(0, |leases| leases.split(' ').count())
     }
 
     /// The ids of the conversation's messages in Postgres, in their order.

@@ -82,6 +82,10 @@ async fn a_user_comes_with_the_first_socket_and_goes_with_the_last_one_whatever_
         );
     }
     let bob_elsewhere = joined(&here, "bob").await;
+    eventually("both gateways have noted bob", async || {
+        (app.gateways_with("c", "bob").await == 2).then_some(())
+    })
+    .await;
     bob.leave("c").await;
     drop(bob_elsewhere);
     for client in [&ann, &ann_elsewhere] {
