@@ -170,7 +170,7 @@ pub struct Appender {
 impl Appender {
     /// An appender that lets up to `bounds` wait in each partition's ingest stream.
     pub fn new(broker: Broker, bounds: Bounds) -> Self {
-        Self { broker, script: Script::new(SOURCE), bounds }
+        Self { broker, script: Script::new("append", SOURCE), bounds }
     }
 
     /// Appends. When Redis does not know the conversation, or may have gone back in time, `floors` is asked

@@ -11,7 +11,7 @@ use parlance_domain::{
     version::{Seq, Version},
 };
 
-use crate::{append::Object, broker::Broker, error::BrokerError};
+use crate::{append::Object, broker::Broker, error::BrokerError, metrics::timed};
 
 /// What the append script writes itself, then what [`Object::of_call`] adds.
 const FIELDS: [&str; 6] = ["conv", "epoch", "rev", "at", "kind", "call"];
@@ -32,7 +32,8 @@ impl Broker {
     /// When Redis is away, or the object is malformed.
     pub async fn call(&self, id: CallId) -> Result<Option<Call>, BrokerError> {
         let Some(key) = self.keys().object(id) else { return Ok(None) };
-        let values: Vec<Option<String>> = self.client().hmget(key, FIELDS.to_vec()).await?;
+        let values: Vec<Option<String>> =
+            timed("call_object", self.client().hmget(key, FIELDS.to_vec())).await?;
         let Some(values) = values.into_iter().collect::<Option<Vec<String>>>() else {
             // An id that somebody invented may also be that of a message, whose object has other fields.
             return Ok(None);

@@ -11,6 +11,7 @@ use crate::{
     append::{Acl, Floors},
     broker::Broker,
     error::BrokerError,
+    metrics::timed,
     script::{Script, words},
 };
 
@@ -54,7 +55,8 @@ impl Broker {
     /// When Redis is away.
     pub async fn state(&self, id: &ConversationId) -> Result<Option<State>, BrokerError> {
         const FIELDS: [&str; 5] = ["epoch", "epoch_starts", "seq", "rev", "acl"];
-        let values: Vec<Option<String>> = self.client().hmget(self.keys().state(id), FIELDS.to_vec()).await?;
+        let values: Vec<Option<String>> =
+            timed("state", self.client().hmget(self.keys().state(id), FIELDS.to_vec())).await?;
         match values.into_iter().collect::<Option<Vec<String>>>() {
             Some(values) => read_state(&values).map(Some),
             None => Ok(None),
@@ -67,7 +69,8 @@ impl Broker {
     /// # Errors
     /// When Redis is away.
     pub async fn deleted_seq(&self, id: &ConversationId) -> Result<Seq, BrokerError> {
-        let seq: Option<u64> = self.client().hget(self.keys().state(id), "deleted_seq").await?;
+        let seq: Option<u64> =
+            timed("deleted_seq", self.client().hget(self.keys().state(id), "deleted_seq")).await?;
         Ok(Seq(seq.unwrap_or(0)))
     }
 
@@ -78,7 +81,7 @@ impl Broker {
     pub async fn standing(&self, id: &ConversationId) -> Result<Standing, BrokerError> {
         let key = self.keys().state(id);
         let (epoch, deleted): (Option<u64>, Option<String>) =
-            self.client().hmget(key, vec!["epoch", "deleted"]).await?;
+            timed("standing", self.client().hmget(key, vec!["epoch", "deleted"])).await?;
         let malformed = |text: &String| BrokerError::Unexpected(format!("{text:?} in a state hash"));
         let deleted = deleted.map(|text| parse_version(&text).ok_or_else(|| malformed(&text))).transpose()?;
         Ok(Standing { epoch: epoch.unwrap_or(0), deleted: deleted.unwrap_or_default() })
@@ -91,7 +94,7 @@ impl Broker {
     pub async fn load_state(&self, id: &ConversationId, floors: Floors) -> Result<State, BrokerError> {
         let keys = vec![self.keys().state(id), self.keys().log(id)];
         let arguments = vec![Floors::encode(Some(floors))];
-        let answer = words(Script::new(SOURCE).run(self.client(), keys, arguments).await?)?;
+        let answer = words(Script::new("heads", SOURCE).run(self.client(), keys, arguments).await?)?;
         match answer.split_first() {
             Some((first, values)) if first == "ok" => read_state(values),
             _ => Err(BrokerError::Unexpected(answer.join(" "))),

@@ -11,6 +11,7 @@ use fred::{
 use crate::{
     broker::Broker,
     error::BrokerError,
+    metrics::timed,
     script::{Script, words},
 };
 
@@ -51,10 +52,17 @@ impl Broker {
         time: Duration,
     ) -> Result<Claimed, BrokerError> {
         let claim = Claim { key: self.keys().idempotency(name), value: format!("{CLAIM}{token} {mark}") };
-        let before: Option<String> = self
-            .client()
-            .set(&claim.key, &claim.value, Some(Expiration::PX(millis(time))), Some(SetOptions::NX), true)
-            .await?;
+        let before: Option<String> = timed(
+            "idempotency_claim",
+            self.client().set(
+                &claim.key,
+                &claim.value,
+                Some(Expiration::PX(millis(time))),
+                Some(SetOptions::NX),
+                true,
+            ),
+        )
+        .await?;
         let Some(before) = before.filter(|before| *before != claim.value) else {
             return Ok(Claimed::Now(claim));
         };
@@ -88,7 +96,7 @@ impl Broker {
     }
 
     async fn end_claim(&self, claim: &Claim, answer: String, time: Duration) -> Result<bool, BrokerError> {
-        let script = Script::new(include_str!("../lua/idempotency.lua"));
+        let script = Script::new("idempotency", include_str!("../lua/idempotency.lua"));
         let arguments = vec![claim.value.clone(), answer, millis(time).to_string()];
         let answer = words(script.run(self.client(), vec![claim.key.clone()], arguments).await?)?;
         match answer.first().map(String::as_str) {

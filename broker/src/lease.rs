@@ -28,8 +28,11 @@ const EXPIRED_AT_ONCE: usize = 100;
 
 /// A script of leases, after the text that reads which hold.
 macro_rules! script {
-    ($file:literal) => {
-        Script::new(concat!(include_str!("../lua/lease.lua"), include_str!(concat!("../lua/", $file))))
+    ($name:literal) => {
+        Script::new(
+            $name,
+            concat!(include_str!("../lua/lease.lua"), include_str!(concat!("../lua/", $name, ".lua"))),
+        )
     };
 }
 
@@ -113,12 +116,12 @@ impl Leases {
     /// On this Redis.
     pub fn new(broker: Broker) -> Self {
         let scripts = Scripts {
-            take: script!("lease_take.lua"),
-            renew: script!("lease_renew.lua"),
-            end: script!("lease_end.lua"),
-            expired: script!("lease_expired.lua"),
-            registrations: Script::new(include_str!("../lua/lease_registrations.lua")),
-            forget: script!("lease_forget.lua"),
+            take: script!("lease_take"),
+            renew: script!("lease_renew"),
+            end: script!("lease_end"),
+            expired: script!("lease_expired"),
+            registrations: Script::new("lease_registrations", include_str!("../lua/lease_registrations.lua")),
+            forget: script!("lease_forget"),
         };
         Self { broker, scripts: Arc::new(scripts), held: Arc::default() }
     }

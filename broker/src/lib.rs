@@ -20,6 +20,7 @@ pub mod lease;
 pub mod log;
 pub mod members;
 pub mod memory;
+pub mod metrics;
 pub mod objects;
 pub mod partition;
 pub mod presence;

@@ -13,7 +13,7 @@ use parlance_domain::{
     version::Seq,
 };
 
-use crate::{append::LOG_ENTRIES, broker::Broker, error::BrokerError};
+use crate::{append::LOG_ENTRIES, broker::Broker, error::BrokerError, metrics::timed};
 
 /// How many entries are asked for at once.
 const PAGE: u64 = 64;
@@ -37,7 +37,8 @@ impl Broker {
         limit: u64,
     ) -> Result<Vec<Envelope>, BrokerError> {
         let start = format!("{}-0", rev.saturating_add(1));
-        let entries: Value = self.client().xrange(self.keys().log(id), start, "+", Some(limit)).await?;
+        let entries: Value =
+            timed("log_after", self.client().xrange(self.keys().log(id), start, "+", Some(limit))).await?;
         Ok(read_entries(id, entries)?.into_iter().map(|entry| entry.envelope).collect())
     }
 
@@ -48,12 +49,15 @@ impl Broker {
     /// When Redis is away, or an entry is malformed.
     pub async fn log_unpersisted(&self, id: &ConversationId) -> Result<Vec<Envelope>, BrokerError> {
         let partition = self.keys().partitions().of(id.as_str());
-        let persisted: Option<String> = self.client().get(self.keys().persisted(partition)).await?;
+        let persisted: Option<String> =
+            timed("low_water", self.client().get(self.keys().persisted(partition))).await?;
         let persisted = persisted.as_deref().map(stream_id).unwrap_or_default();
         let mut found = Vec::new();
         let mut end = String::from("+");
         loop {
-            let page: Value = self.client().xrevrange(self.keys().log(id), &*end, "-", Some(PAGE)).await?;
+            let page: Value =
+                timed("log_page", self.client().xrevrange(self.keys().log(id), &*end, "-", Some(PAGE)))
+                    .await?;
             let entries = read_entries(id, page)?;
             let full = entries.len() as u64 == PAGE;
             for entry in entries {
@@ -82,7 +86,9 @@ impl Broker {
         let mut found = Vec::new();
         let mut end = String::from("+");
         for _ in 0..LOG_ENTRIES / PAGE {
-            let page: Value = self.client().xrevrange(self.keys().log(id), &*end, "-", Some(PAGE)).await?;
+            let page: Value =
+                timed("log_page", self.client().xrevrange(self.keys().log(id), &*end, "-", Some(PAGE)))
+                    .await?;
             let entries = read_entries(id, page)?;
             let full = entries.len() as u64 == PAGE;
             for LogEntry { envelope, .. } in entries {
@@ -107,7 +113,8 @@ impl Broker {
     /// When Redis is away.
     pub async fn ingest_tail(&self, id: &ConversationId) -> Result<Option<IngestMark>, BrokerError> {
         let key = self.keys().ingest(self.keys().partitions().of(id.as_str()));
-        let newest: Vec<Row> = rows(self.client().xrevrange(key, "+", "-", Some(1)).await?)?;
+        let newest: Vec<Row> =
+            rows(timed("ingest_tail", self.client().xrevrange(key, "+", "-", Some(1))).await?)?;
         Ok(newest.into_iter().next().map(|(id, _)| IngestMark(id)))
     }
 
@@ -117,7 +124,8 @@ impl Broker {
     /// When Redis is away.
     pub async fn is_persisted(&self, id: &ConversationId, mark: &IngestMark) -> Result<bool, BrokerError> {
         let key = self.keys().ingest(self.keys().partitions().of(id.as_str()));
-        let waiting: Vec<Row> = rows(self.client().xrange(key, "-", mark.0.as_str(), Some(1)).await?)?;
+        let waiting: Vec<Row> =
+            rows(timed("ingest_until", self.client().xrange(key, "-", mark.0.as_str(), Some(1))).await?)?;
         Ok(waiting.is_empty())
     }
 }

@@ -65,16 +65,22 @@ impl Members {
     pub fn new(broker: Broker) -> Self {
         /// A script that looks up leases.
         macro_rules! script {
-            ($($file:literal),+) => {
-                Script::new(concat!($(include_str!(concat!("../lua/", $file))),+))
+            ($name:literal $(after $($needed:literal),+)?) => {
+                Script::new(
+                    $name,
+                    concat!(
+                        $($(include_str!(concat!("../lua/", $needed, ".lua")),)+)?
+                        include_str!(concat!("../lua/", $name, ".lua"))
+                    ),
+                )
             };
         }
         Self {
             broker,
-            change: script!("lease.lua", "members_change.lua"),
-            page: script!("lease.lua", "members.lua", "members_page.lua"),
-            some: script!("lease.lua", "members.lua", "members_some.lua"),
-            under: script!("members_under.lua"),
+            change: script!("members_change" after "lease"),
+            page: script!("members_page" after "lease", "members"),
+            some: script!("members_some" after "lease", "members"),
+            under: script!("members_under"),
         }
     }
 

@@ -7,7 +7,7 @@ use parlance_domain::{
     user_event::UserEvent,
 };
 
-use crate::{broker::Broker, error::BrokerError};
+use crate::{broker::Broker, error::BrokerError, metrics::timed};
 
 impl Broker {
     /// Publishes header and body on the conversation's channel.
@@ -15,7 +15,9 @@ impl Broker {
     /// # Errors
     /// When Redis is away.
     pub async fn publish(&self, id: &ConversationId, header: &Header, body: &str) -> Result<(), BrokerError> {
-        let _: i64 = self.client().spublish(self.keys().channel(id), format!("{header}\n{body}")).await?;
+        let _: i64 =
+            timed("publish", self.client().spublish(self.keys().channel(id), format!("{header}\n{body}")))
+                .await?;
         Ok(())
     }
 
@@ -26,7 +28,8 @@ impl Broker {
     pub async fn publish_to_user(&self, user: &UserId, event: &UserEvent) -> Result<(), BrokerError> {
         let text =
             serde_json::to_string(event).map_err(|error| BrokerError::Unexpected(error.to_string()))?;
-        let _: i64 = self.client().spublish(self.keys().user_channel(user), text).await?;
+        let _: i64 =
+            timed("publish_to_user", self.client().spublish(self.keys().user_channel(user), text)).await?;
         Ok(())
     }
 
@@ -37,7 +40,9 @@ impl Broker {
     /// # Errors
     /// When Redis is away.
     pub async fn publish_to_cluster(&self, channel: &str, payload: Vec<u8>) -> Result<(), BrokerError> {
-        let _: i64 = self.client().spublish(channel, Value::Bytes(payload.into())).await?;
+        let _: i64 =
+            timed("publish_to_cluster", self.client().spublish(channel, Value::Bytes(payload.into())))
+                .await?;
         Ok(())
     }
 
@@ -46,7 +51,8 @@ impl Broker {
     /// # Errors
     /// When Redis is away.
     pub async fn count_cluster(&self, channel: &str) -> Result<u16, BrokerError> {
-        let (_, count): (String, u16) = self.client().pubsub_shardnumsub(channel).await?;
+        let (_, count): (String, u16) =
+            timed("count_cluster", self.client().pubsub_shardnumsub(channel)).await?;
         Ok(count)
     }
 }

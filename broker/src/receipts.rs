@@ -32,8 +32,8 @@ pub enum Receipted {
 impl ReceiptLog {
     /// A log that lets up to `bounds` wait in each partition's stream.
     pub fn new(broker: Broker, bounds: Bounds) -> Self {
-        let script = Script::new(include_str!("../lua/receipts.lua"));
-        let told = Script::new(include_str!("../lua/receipts_told.lua"));
+        let script = Script::new("receipts", include_str!("../lua/receipts.lua"));
+        let told = Script::new("receipts_told", include_str!("../lua/receipts_told.lua"));
         Self { broker, script, told, bounds }
     }
 

@@ -8,6 +8,7 @@ use parlance_domain::{id::UserId, time::Timestamp, user_event::UserEvent};
 use crate::{
     broker::Broker,
     error::BrokerError,
+    metrics::timed,
     script::{Script, words},
 };
 
@@ -24,7 +25,7 @@ impl Broker {
         before: Timestamp,
         ttl: Option<Duration>,
     ) -> Result<Timestamp, BrokerError> {
-        let script = Script::new(include_str!("../lua/revoke.lua"));
+        let script = Script::new("revoke", include_str!("../lua/revoke.lua"));
         let event = UserEvent::Revoked { before: before.0 };
         let event =
             serde_json::to_string(&event).map_err(|error| BrokerError::Unexpected(error.to_string()))?;
@@ -41,7 +42,8 @@ impl Broker {
     /// # Errors
     /// When Redis is away.
     pub async fn revoked_before(&self, user: &UserId) -> Result<Option<Timestamp>, BrokerError> {
-        let moment: Option<i64> = self.client().get(self.keys().revoked(user)).await?;
+        let moment: Option<i64> =
+            timed("revoked_before", self.client().get(self.keys().revoked(user))).await?;
         Ok(moment.map(Timestamp))
     }
 }

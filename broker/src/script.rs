@@ -2,19 +2,20 @@
 
 use fred::{clients::Client, interfaces::LuaInterface, types::Value, util::sha1_hash};
 
-use crate::error::BrokerError;
+use crate::{error::BrokerError, metrics::Recorded};
 
 /// One script of `broker/lua/`.
 #[derive(Debug, Clone)]
 pub struct Script {
     source: &'static str,
     hash: String,
+    recorded: Recorded,
 }
 
 impl Script {
-    /// A script from its source.
-    pub fn new(source: &'static str) -> Self {
-        Self { source, hash: sha1_hash(source) }
+    /// A script from its source. By `name` it is known on `/metrics`, so the recorder must be installed by now.
+    pub fn new(name: &'static str, source: &'static str) -> Self {
+        Self { source, hash: sha1_hash(source), recorded: Recorded::of(name) }
     }
 
     /// Runs the script. All keys must be in one slot.
@@ -28,12 +29,15 @@ impl Script {
         arguments: Vec<String>,
     ) -> Result<Value, BrokerError> {
         let arguments: Vec<Value> = arguments.into_iter().map(Value::from).collect();
-        match client.evalsha(self.hash.as_str(), keys.clone(), arguments.clone()).await {
-            Err(error) if error.details().starts_with("NOSCRIPT") => {
-                Ok(client.eval(self.source, keys, arguments).await?)
+        let answer = async {
+            match client.evalsha(self.hash.as_str(), keys.clone(), arguments.clone()).await {
+                Err(error) if error.details().starts_with("NOSCRIPT") => {
+                    client.eval(self.source, keys, arguments).await
+                }
+                answer => answer,
             }
-            answer => Ok(answer?),
-        }
+        };
+        Ok(self.recorded.time(answer).await?)
     }
 }
 

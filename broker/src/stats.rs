@@ -56,15 +56,15 @@ impl Stats {
     pub fn new(broker: Broker) -> Self {
         Self {
             broker,
-            report: Script::new(concat!(
-                include_str!("../lua/lease.lua"),
-                include_str!("../lua/stats_report.lua")
-            )),
-            read: Script::new(concat!(
-                include_str!("../lua/lease.lua"),
-                include_str!("../lua/stats_read.lua")
-            )),
-            count: Script::new(include_str!("../lua/stats_count.lua")),
+            report: Script::new(
+                "stats_report",
+                concat!(include_str!("../lua/lease.lua"), include_str!("../lua/stats_report.lua")),
+            ),
+            read: Script::new(
+                "stats_read",
+                concat!(include_str!("../lua/lease.lua"), include_str!("../lua/stats_read.lua")),
+            ),
+            count: Script::new("stats_count", include_str!("../lua/stats_count.lua")),
         }
     }
 

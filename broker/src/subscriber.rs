@@ -18,6 +18,7 @@ use crate::{
     broker::{Broker, builder},
     error::BrokerError,
     keys::Keys,
+    metrics::timed,
     partition::Partition,
 };
 
@@ -116,7 +117,7 @@ impl Subscriber {
     /// # Errors
     /// When Redis is away.
     pub async fn subscribe(&self, id: &ConversationId) -> Result<(), BrokerError> {
-        Ok(self.client.ssubscribe(self.keys.channel(id)).await?)
+        Ok(timed("subscribe", self.client.ssubscribe(self.keys.channel(id))).await?)
     }
 
     /// Ends a subscription.
@@ -124,7 +125,7 @@ impl Subscriber {
     /// # Errors
     /// When Redis is away.
     pub async fn unsubscribe(&self, id: &ConversationId) -> Result<(), BrokerError> {
-        Ok(self.client.sunsubscribe(self.keys.channel(id)).await?)
+        Ok(timed("unsubscribe", self.client.sunsubscribe(self.keys.channel(id))).await?)
     }
 
     /// Subscribes to a user's channel; confirmed when it returns.
@@ -132,7 +133,7 @@ impl Subscriber {
     /// # Errors
     /// When Redis is away.
     pub async fn subscribe_user(&self, id: &UserId) -> Result<(), BrokerError> {
-        Ok(self.client.ssubscribe(self.keys.user_channel(id)).await?)
+        Ok(timed("subscribe", self.client.ssubscribe(self.keys.user_channel(id))).await?)
     }
 
     /// Ends such a subscription.
@@ -140,7 +141,7 @@ impl Subscriber {
     /// # Errors
     /// When Redis is away.
     pub async fn unsubscribe_user(&self, id: &UserId) -> Result<(), BrokerError> {
-        Ok(self.client.sunsubscribe(self.keys.user_channel(id)).await?)
+        Ok(timed("unsubscribe", self.client.sunsubscribe(self.keys.user_channel(id))).await?)
     }
 
     /// Subscribes to a channel of the Socket.IO adapters; confirmed when it returns.
@@ -148,7 +149,7 @@ impl Subscriber {
     /// # Errors
     /// When Redis is away.
     pub async fn subscribe_cluster(&self, channel: &str) -> Result<(), BrokerError> {
-        Ok(self.client.ssubscribe(channel).await?)
+        Ok(timed("subscribe", self.client.ssubscribe(channel)).await?)
     }
 
     /// Ends such a subscription.
@@ -156,7 +157,7 @@ impl Subscriber {
     /// # Errors
     /// When Redis is away.
     pub async fn unsubscribe_cluster(&self, channel: &str) -> Result<(), BrokerError> {
-        Ok(self.client.sunsubscribe(channel).await?)
+        Ok(timed("unsubscribe", self.client.sunsubscribe(channel)).await?)
     }
 
     /// Subscribes to a partition's probes.
@@ -164,7 +165,7 @@ impl Subscriber {
     /// # Errors
     /// When Redis is away.
     pub async fn subscribe_probe(&self, partition: Partition) -> Result<(), BrokerError> {
-        Ok(self.client.ssubscribe(self.keys.probe(partition)).await?)
+        Ok(timed("subscribe", self.client.ssubscribe(self.keys.probe(partition))).await?)
     }
 
     /// Subscribes to what is published of the presence of a partition's users; confirmed when it returns.
@@ -172,7 +173,7 @@ impl Subscriber {
     /// # Errors
     /// When Redis is away.
     pub async fn subscribe_presence(&self, partition: Partition) -> Result<(), BrokerError> {
-        Ok(self.client.ssubscribe(self.keys.presence_channel(partition)).await?)
+        Ok(timed("subscribe", self.client.ssubscribe(self.keys.presence_channel(partition))).await?)
     }
 
     /// Breaks the connection and makes a new one; [`Incoming::Reconnected`] follows.

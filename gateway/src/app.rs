@@ -117,6 +117,18 @@ impl App {
         }
     }
 
+    /// A user as others will see him: the claims of his token refresh what is stored of him, and what is stored completes
+    /// them. While it cannot be stored, he is what his token says.
+    pub(crate) async fn completed(&self, identity: Identity) -> Identity {
+        match self.store.upsert_user_claims(&identity.user).await {
+            Ok(user) => Identity { user, ..identity },
+            Err(error) => {
+                tracing::warn!(%error, user = %identity.user.id, "failed to store a user's claims");
+                identity
+            }
+        }
+    }
+
     /// A user as others see him; of whom nothing is stored, only the id is known.
     ///
     /// # Errors

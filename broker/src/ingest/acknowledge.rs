@@ -44,7 +44,7 @@ pub struct Acknowledger {
 impl Acknowledger {
     /// An acknowledger for every partition.
     pub fn new(broker: Broker) -> Self {
-        Self { broker, script: Script::new(SOURCE) }
+        Self { broker, script: Script::new("acknowledge", SOURCE) }
     }
 
     /// Takes entries out of their stream, which tells everybody that they are persisted.

@@ -4,15 +4,21 @@ use crate::script::Script;
 
 /// A script after the texts that it needs.
 macro_rules! script {
-    ($($file:literal),+) => {
-        Script::new(concat!($(include_str!(concat!("../../lua/", $file))),+))
+    ($name:literal $(after $($needed:literal),+)?) => {
+        Script::new(
+            $name,
+            concat!(
+                $($(include_str!(concat!("../../lua/", $needed, ".lua")),)+)?
+                include_str!(concat!("../../lua/", $name, ".lua"))
+            ),
+        )
     };
 }
 
 /// A script that makes a step.
 macro_rules! step {
-    ($file:literal) => {
-        script!("lease.lua", "presence.lua", "presence_step.lua", $file)
+    ($name:literal) => {
+        script!($name after "lease", "presence", "presence_step")
     };
 }
 
@@ -37,20 +43,20 @@ pub(super) struct Scripts {
 impl Scripts {
     pub(super) fn new() -> Self {
         Self {
-            connect: step!("presence_connect.lua"),
-            disconnect: step!("presence_disconnect.lua"),
-            status: step!("presence_status.lua"),
-            expel: step!("presence_expel.lua"),
-            visit: script!("lease.lua", "presence.lua", "presence_visit.lua"),
-            leave: script!("presence_leave.lua"),
-            announced: script!("presence_announced.lua"),
-            waiting: script!("lease.lua", "presence_waiting.lua"),
-            again: script!("lease.lua", "presence.lua", "presence_again.lua"),
-            get: script!("lease.lua", "presence.lua", "presence_get.lua"),
-            sessions: script!("lease.lua", "presence.lua", "presence_sessions.lua"),
-            online: script!("presence_online.lua"),
-            last_seen: script!("presence_last_seen.lua"),
-            stored: script!("presence_stored.lua"),
+            connect: step!("presence_connect"),
+            disconnect: step!("presence_disconnect"),
+            status: step!("presence_status"),
+            expel: step!("presence_expel"),
+            visit: script!("presence_visit" after "lease", "presence"),
+            leave: script!("presence_leave"),
+            announced: script!("presence_announced"),
+            waiting: script!("presence_waiting" after "lease"),
+            again: script!("presence_again" after "lease", "presence"),
+            get: script!("presence_get" after "lease", "presence"),
+            sessions: script!("presence_sessions" after "lease", "presence"),
+            online: script!("presence_online"),
+            last_seen: script!("presence_last_seen"),
+            stored: script!("presence_stored"),
         }
     }
 }

@@ -17,20 +17,36 @@ pub struct Server {
     process: Option<Child>,
     directory: PathBuf,
     port: u16,
+    options: Vec<String>,
 }
 
 impl Server {
     pub fn start() -> Self {
+        Self::with(Vec::new)
+    }
+
+    /// The same with options beside its own. They are made anew for each start that is tried.
+    pub fn with(options: impl Fn() -> Vec<String>) -> Self {
         let directory = std::env::temp_dir().join(format!("parlance-broker-{:016x}", rand::random::<u64>()));
         fs::create_dir(&directory).unwrap();
-        // Another process may take the port before Redis does; then another one is tried.
+        // Another process may take a port before Redis does; then another one is tried.
         for _ in 0..10 {
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            if let Some(process) = launch(&directory, port) {
-                return Self { process: Some(process), directory, port };
+            let (port, options) = (free_port(), options());
+            if let Some(process) = launch(&directory, port, &options) {
+                return Self { process: Some(process), directory, port, options };
             }
         }
         panic!("no port is free for a redis-server");
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// What follows a name among the options of [`Server::with`].
+    pub fn option(&self, name: &str) -> &str {
+        let at = self.options.iter().position(|option| option == name).expect("such an option");
+        &self.options[at + 1]
     }
 
     pub fn url(&self) -> String {
@@ -53,7 +69,8 @@ impl Server {
 
     /// Starts it again, on the same port, with the data that it had.
     pub fn start_again(&mut self) {
-        self.process = Some(launch(&self.directory, self.port).expect("redis-server starts again"));
+        self.process =
+            Some(launch(&self.directory, self.port, &self.options).expect("redis-server starts again"));
     }
 
     /// Lets it accept connections and commands, and answer none.
@@ -97,12 +114,18 @@ impl Drop for Server {
     }
 }
 
+/// A port that is free now.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
 /// A server that answers; `None` when it ends at once.
-fn launch(directory: &Path, port: u16) -> Option<Child> {
+fn launch(directory: &Path, port: u16, options: &[String]) -> Option<Child> {
     let mut process = Command::new("redis-server")
         .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", ""])
         .args(["--appendonly", "yes", "--appendfsync", "always", "--dir"])
         .arg(directory)
+        .args(options)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

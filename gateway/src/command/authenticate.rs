@@ -5,7 +5,7 @@ use parlance_domain::rejection::{Code, Rejection};
 use serde_json::Value;
 
 use super::Actor;
-use crate::{app::App, auth::Identity, dialect::view::reply};
+use crate::{app::App, dialect::view::reply};
 
 pub(super) async fn apply(app: &App, actor: &Actor, token: &str) -> Result<Value, Rejection> {
     let socket = actor.socket.as_ref();
@@ -14,14 +14,10 @@ pub(super) async fn apply(app: &App, actor: &Actor, token: &str) -> Result<Value
     if identity.user.id != socket.user {
         return Err(Rejection::with(Code::Forbidden, "the token is another user's"));
     }
-    let stored = app.store.upsert_user_claims(&identity.user).await;
-    let user = stored.unwrap_or_else(|error| {
-        tracing::warn!(%error, user = %socket.user, "failed to store a user's claims");
-        identity.user.clone()
-    });
     let expires_at = identity.expires_at();
+    let identity = app.completed(identity).await;
     // A role that the newer token has not any more must not outlive the older one.
-    socket.renew(Identity { user, ..identity });
+    socket.renew(identity);
     app.expiry.watch(socket, expires_at);
     // It may have been forgotten just before.
     if socket.has_ended() {

@@ -56,7 +56,7 @@ impl Expiry {
         Self { warning_ms: ms(warning), leeway_ms: ms(leeway), watched: Arc::default() }
     }
 
-    /// The socket's token ends then, whatever was known before; `None` is a token without an end.
+    /// The token of the socket, which is open, ends then, whatever was known before; `None` is a token without an end.
     pub fn watch(&self, session: &Arc<Session>, expires_at: Option<Timestamp>) {
         let mut watched = self.lock();
         watched.forget(session.key);
@@ -93,8 +93,7 @@ impl Expiry {
         }
     }
 
-    /// Whose time has come, and for what. Who was warned is due again at the end; who is not connected yet is so in a
-    /// moment, because nothing can be told to him and he cannot be disconnected.
+    /// Whose time has come, and for what. Who was warned is due again at the end.
     fn due(&self, now: i64) -> Vec<(Arc<Session>, Stage, Timestamp)> {
         let mut watched = self.lock();
         let watched = &mut *watched;
@@ -107,11 +106,6 @@ impl Expiry {
             let Some(entry) = watched.sockets.get_mut(&key) else { continue };
             let expires_at = entry.expires_at;
             let session = entry.session.upgrade();
-            if session.as_ref().is_some_and(|session| session.is_connecting()) {
-                entry.next = now.saturating_add(1);
-                watched.due.insert((entry.next, key), stage);
-                continue;
-            }
             if stage == Stage::Warn && session.is_some() {
                 let end = expires_at.0.saturating_add(self.leeway_ms);
                 entry.next = end;

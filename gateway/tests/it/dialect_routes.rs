@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
 use crate::{
-    app::{Gateway, SERVICE_KEY, TestApp},
+    app::{Gateway, SERVICE_KEY, TestApp, eventually},
     client::{Client, token},
     dialect::Folder,
     wire::client::{Answer, http},
@@ -233,11 +233,8 @@ async fn everybody_may_ask_what_is_public_from_every_page() {
         assert_eq!(answer.header("access-control-allow-credentials"), None);
         body
     };
-    let deadline = tokio::time::Instant::now() + crate::app::DEADLINE;
-    while counted("/api/socket").await != json!({"success": true, "connectedSockets": 1}) {
-        assert!(tokio::time::Instant::now() < deadline, "the socket is never counted");
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    let one = json!({"success": true, "connectedSockets": 1});
+    eventually("the socket is counted", async || (counted("/api/socket").await == one).then_some(())).await;
     for path in ["/app/health", "/health"] {
         let body = counted(path).await;
         assert_eq!(body["status"], "ok", "{path}");

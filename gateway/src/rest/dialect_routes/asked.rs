@@ -17,7 +17,6 @@ use serde_json::{Value, value::RawValue};
 use super::{Repeated, argument, files};
 use crate::{
     app::App,
-    auth::Identity,
     command::{self, Actor},
     dialect::{Access, Context, Dialect, FoundRoute, Requested, Route, conversation_of, take_part},
     limits::{Limit, rate_limited},
@@ -101,19 +100,8 @@ async fn actor(app: &App, caller: Caller, route: &Route, writes: bool) -> Result
         Caller::User(_) if route.access() == Access::Service => {
             Err(Rejection::with(Code::Forbidden, "this needs a service key").into())
         }
-        Caller::User(identity) if writes => Ok(Actor::user(completed(app, identity).await)),
+        Caller::User(identity) if writes => Ok(Actor::user(app.completed(identity).await)),
         other => Ok(other.actor(app).await?),
-    }
-}
-
-/// A user as others will see him: what is stored of him completes what his token says.
-async fn completed(app: &App, identity: Identity) -> Identity {
-    match app.store.upsert_user_claims(&identity.user).await {
-        Ok(user) => Identity { user, ..identity },
-        Err(error) => {
-            tracing::warn!(%error, user = %identity.user.id, "failed to store a user's claims");
-            identity
-        }
     }
 }
 
@@ -157,20 +145,22 @@ impl Asked {
             _ => argument::body(&parts.headers, body, self.most(slot.is_some())).await?,
         };
         let taken = self.route.take_uploads(&mut body);
-        let requested = self.decode(body.clone())?;
+        // The command that is sent has the files in it; until they are stored, this one tells whether they are wanted.
+        let with_files = (!taken.is_empty()).then(|| body.clone());
+        let requested = self.decode(body)?;
         *repeated = requested.repeated;
         let mut command = requested.command?;
         within_quota(&self.app, &self.dialect, &self.route, himself.as_ref())?;
-        if taken.is_empty() {
+        let Some(body) = with_files else {
             let actor = self.participant(&mut command).await?;
             let reply = command::call(&self.app, &actor, command).await?;
             return Ok(self.answer(repeated, &reply));
-        }
+        };
         let slot = match slot {
             Some(slot) => slot,
             None => self.app.uploads.slot(&self.actor.profile()?.id)?,
         };
-        let (reply, asked) = files::with_files(self, Arc::new(slot), body, taken).await?;
+        let (reply, asked) = files::with_files(self, Arc::new(slot), &command, body, taken).await?;
         Ok(asked.answer(repeated, &reply))
     }
 

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use parlance_domain::{
-    id::ConversationId,
+    command::Command,
+    id::{ConversationId, UserId},
     rejection::{Code, Rejection},
     upload::Upload,
 };
@@ -19,25 +20,26 @@ use crate::{
     rest::{problem::Problem, uploads},
     uploads::{NewUpload, Slot},
 };
-use parlance_domain::command::Command;
 
 /// As many as a message can have attachments.
 const MOST: usize = 20;
 /// What such a file is called: nobody says it.
 const NAME: &str = "file";
 
-/// Stores the files, and carries out the command in whose fields they then stand; to the end, even when nobody waits any
-/// more, because a file that is stored and belongs to nothing would stay for ever.
+/// Stores the files, and carries out the command in whose fields they then stand, if the command without them may be
+/// sent. It goes on to the end even when nobody waits any more, because a file that is stored and belongs to nothing
+/// would stay for ever.
 pub(super) async fn with_files(
     asked: Asked,
     slot: Arc<Slot>,
+    without_files: &Command,
     mut body: Value,
     taken: Vec<Taken>,
 ) -> Result<(Value, Asked), Problem> {
     if taken.len() > MOST {
         return Err(Rejection::with(Code::InvalidPayload, format!("there are more than {MOST} files")).into());
     }
-    let conversation = conversation(&asked, &body).await?;
+    let conversation = conversation(&asked, without_files).await?;
     let (sender, done) = oneshot::channel();
     let lifecycle = asked.app.lifecycle.clone();
     lifecycle.spawn_request("message with files", async move {
@@ -62,11 +64,11 @@ pub(super) async fn with_files(
 }
 
 /// Where the message is to go, if it could be sent as far as one can tell without its files.
-async fn conversation(asked: &Asked, body: &Value) -> Result<ConversationId, Problem> {
-    match asked.decode(body.clone())?.command? {
+async fn conversation(asked: &Asked, without_files: &Command) -> Result<ConversationId, Problem> {
+    match without_files {
         Command::Send(send) => {
             asked.app.membership.authorize(asked.actor.asker()?, &send.conversation).await?;
-            Ok(send.conversation)
+            Ok(send.conversation.clone())
         }
         _ => Err(Code::Internal.into()),
     }
@@ -93,7 +95,7 @@ async fn store(
     uploads::keep(&asked.app, incoming).await
 }
 
-fn owner(actor: &Actor) -> Result<parlance_domain::id::UserId, Rejection> {
+fn owner(actor: &Actor) -> Result<UserId, Rejection> {
     Ok(actor.profile()?.id.clone())
 }
 

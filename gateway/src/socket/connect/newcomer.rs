@@ -53,12 +53,7 @@ impl Newcomer {
         if conversation.is_none() && dialect.needs_conversation(true) {
             return Err(Code::HandshakeIncomplete.into());
         }
-        // The claims refresh what is stored of the user, and what is stored completes them.
-        let user = app.store.upsert_user_claims(&identity.user).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, user = %identity.user.id, "failed to store a user's claims");
-            identity.user.clone()
-        });
-        Self::known(app, Identity { user, ..identity }, conversation).await
+        Self::known(app, app.completed(identity).await, conversation).await
     }
 
     async fn without_token(app: &App, said: &Said<'_>) -> Result<Self, Rejection> {
