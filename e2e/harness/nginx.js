@@ -39,6 +39,7 @@ function render(nginx, gatewayPorts) {
   const values = {
     USER: process.getuid() === 0 ? 'user root;' : '',
     STATE: nginx.folder,
+    SHARED: join(repository, 'deploy/nginx'),
     CONNECTIONS: '960',
     LISTEN: `127.0.0.1:${nginx.port}`,
     SERVERS: gatewayPorts.map((port) => `    server 127.0.0.1:${port} max_fails=1 fail_timeout=2s;`).join('\n'),
