@@ -32,8 +32,8 @@ down: ## Stops what `make up` started; the data stay
 
 .PHONY: test
 test: check ## Everything that CI does: check, the Rust tests, the end-to-end tests
-	@$(LOCAL)/install.sh redis postgres nginx curl node python chromium
-	@$(LOCAL)/with-databases.sh $(MAKE) --no-print-directory rust-tests e2e-tests
+	@$(LOCAL)/install.sh redis postgres nginx curl node python chromium prometheus haproxy openssl
+	@$(LOCAL)/with-databases.sh $(MAKE) --no-print-directory rust-tests deploy-tests e2e-tests
 
 .PHONY: test-rust
 test-rust: ## The Rust tests, with a Redis and a Postgres of their own
@@ -42,8 +42,24 @@ test-rust: ## The Rust tests, with a Redis and a Postgres of their own
 
 .PHONY: test-e2e
 test-e2e: ## The end-to-end tests: real Socket.IO clients and a browser against real processes
-	@$(LOCAL)/install.sh linker redis postgres nginx node python chromium
+	@$(LOCAL)/install.sh linker redis postgres nginx node python chromium prometheus haproxy
 	@$(LOCAL)/with-databases.sh $(MAKE) --no-print-directory e2e-tests
+
+.PHONY: check-deploy
+check-deploy: ## What is deployed: compose, Kubernetes, nginx, systemd, alerts, dashboards, workflows
+	@$(LOCAL)/install.sh linker nginx node python prometheus openssl
+	@$(MAKE) --no-print-directory deploy-tests
+
+.PHONY: k6
+k6: ## Loads a running stack: SCENARIO=smoke (loadtest/README.md), TARGET=http://…
+	@$(LOCAL)/install.sh python
+	@$(MAKE) --no-print-directory e2e/.venv/installed
+	@SCENARIO=$(or $(SCENARIO),smoke) TARGET=$(TARGET) loadtest/k6.sh
+
+.PHONY: measure-storage
+measure-storage: ## What a socket, a message and a user take in memory and on disk; takes minutes
+	@$(LOCAL)/install.sh linker redis postgres node
+	@$(LOCAL)/with-databases.sh $(MAKE) --no-print-directory storage-measurement
 
 .PHONY: bench
 bench: bench-delivery bench-presence bench-floods ## What a delivery, presence and a flood cost; takes many minutes and a release build
@@ -94,13 +110,15 @@ check-dependencies:
 	@if $(CARGO) deny --version >/dev/null 2>&1; then $(CARGO) deny --workspace check; \
 	else echo "skipped: cargo-deny is not installed (cargo install cargo-deny)"; fi
 
+SCRIPTS := $(LOCAL)/*.sh .ci/run deploy/docker/*.sh deploy/nginx/*.sh k8s/components/monitoring/*.sh loadtest/*.sh
+
 check-scripts:
-	@for script in $(LOCAL)/*.sh .ci/run; do bash -n "$$script"; done
-	@if command -v shellcheck >/dev/null; then shellcheck --severity=warning $(LOCAL)/*.sh .ci/run; \
+	@for script in $(SCRIPTS); do bash -n "$$script"; done
+	@if command -v shellcheck >/dev/null; then shellcheck --severity=warning $(SCRIPTS); \
 	else echo "skipped: shellcheck is not installed (apt-get install shellcheck)"; fi
 
 # Below with-databases.sh only: they need PARLANCE_TEST_REDIS_URL and PARLANCE_TEST_DATABASE_URL.
-.PHONY: rust-tests e2e-tests
+.PHONY: rust-tests deploy-tests e2e-tests storage-measurement
 rust-tests:
 	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
 	  $(CARGO) nextest run --locked --workspace $(TEST) && $(CARGO) test --locked --workspace --doc $(TEST); \
@@ -108,8 +126,18 @@ rust-tests:
 	  $(CARGO) test --locked --workspace $(TEST); \
 	fi
 
-e2e-tests: e2e/node_modules/.package-lock.json e2e/.venv/installed
+# The only one of these that needs no databases.
+deploy-tests: e2e/node_modules/.package-lock.json e2e/.venv/installed binaries
+	cd e2e && node --test --test-reporter=spec $(if $(TEST),--test-name-pattern='$(TEST)') checks/*.test.js
+
+storage-measurement: e2e/node_modules/.package-lock.json binaries
+	cd e2e && node measure/storage.js
+
+.PHONY: binaries
+binaries:
 	$(CARGO) build --locked -p parlance-gateway -p parlance-worker
+
+e2e-tests: e2e/node_modules/.package-lock.json e2e/.venv/installed binaries
 	cd e2e && node --test --test-reporter=spec --test-concurrency=1 $(if $(TEST),--test-name-pattern='$(TEST)') test/$(or $(E2E),*).test.js
 
 e2e/node_modules/.package-lock.json: e2e/package.json e2e/package-lock.json

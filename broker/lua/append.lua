@@ -2,7 +2,8 @@
 --
 -- KEYS 1 state hash · 2 hot log · 3 ingest stream · 4 ingest size · 5 persisted · 6 unsettled
 --      7 idempotency key · 8 object hash (only when the event changes an object)
--- ARGV 1 kind · 2 channel · 3 conversation id · 4 body · 5 origin or '-' · 6 '1' when it takes a seq
+-- ARGV 1 kind · 2 channel · 3 conversation id · 4 body · 5 origin or '-', then ' ' and the traceparent if it is traced
+--      6 '1' when it takes a seq
 --      7 acl it was authorised under, or '' · 8 '1' when it changes the acl
 --      9 idempotency: seconds to keep · 10 idempotency: what to keep before the header
 --      11 most entries and 12 most bytes of the ingest stream · 13 entries and 14 bytes that the hot log keeps

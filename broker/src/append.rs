@@ -8,6 +8,7 @@ use parlance_domain::{
     entry::Header,
     event::EventKind,
     id::{ConversationId, SessionId},
+    trace::TraceParent,
     version::{Heads, Version},
 };
 
@@ -63,6 +64,8 @@ pub struct Append {
     pub body: String,
     /// The connection that it comes from.
     pub origin: Option<SessionId>,
+    /// The trace of the command, if it is traced.
+    pub trace: Option<TraceParent>,
     /// What it was authorised under; `None` when the caller needs no authorisation.
     pub acl: Option<Acl>,
     /// What makes a repetition of this command recognisable.
@@ -86,7 +89,7 @@ impl Append {
     ) -> Self {
         let key = keys.once_outbox(&conversation, row_id);
         let once = Once { key, keep: Self::OUTBOX_KEEP, mark: String::from("outbox") };
-        Self { conversation, kind, body, origin, acl: None, once, object: None }
+        Self { conversation, kind, body, origin, trace: None, acl: None, once, object: None }
     }
 }
 
@@ -277,7 +280,7 @@ impl Appender {
             self.broker.keys().channel(&append.conversation),
             append.conversation.as_str().to_owned(),
             append.body.clone(),
-            append.origin.as_ref().map_or("-", SessionId::as_str).to_owned(),
+            source(append),
             flag(append.kind == EventKind::MessageCreated),
             append.acl.map(|acl| acl.to_string()).unwrap_or_default(),
             flag(append.kind.changes_membership()),
@@ -296,6 +299,12 @@ impl Appender {
         }
         arguments
     }
+}
+
+/// The end of the header.
+fn source(append: &Append) -> String {
+    let origin = append.origin.as_ref().map_or("-", SessionId::as_str);
+    append.trace.as_ref().map_or_else(|| origin.to_owned(), |trace| format!("{origin} {trace}"))
 }
 
 fn unexpected(answer: &str) -> BrokerError {

@@ -11,7 +11,7 @@ use fred::{
     },
 };
 
-use crate::{error::BrokerError, keys::Keys, metrics::timed, partition::Partitions};
+use crate::{error::BrokerError, keys::Keys, metrics::begin, partition::Partitions};
 
 /// How to reach Redis, and the bounds of what is kept there.
 #[derive(Debug, Clone)]
@@ -72,7 +72,7 @@ impl Broker {
     /// # Errors
     /// When it does not, within the deadline.
     pub async fn ping(&self) -> Result<(), BrokerError> {
-        let _: String = timed("ping", self.client.ping(None)).await?;
+        let _: String = begin("ping").end(self.client.ping(None).await)?;
         Ok(())
     }
 

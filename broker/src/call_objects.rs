@@ -11,7 +11,7 @@ use parlance_domain::{
     version::{Seq, Version},
 };
 
-use crate::{append::Object, broker::Broker, error::BrokerError, metrics::timed};
+use crate::{append::Object, broker::Broker, error::BrokerError, metrics::begin};
 
 /// What the append script writes itself, then what [`Object::of_call`] adds.
 const FIELDS: [&str; 6] = ["conv", "epoch", "rev", "at", "kind", "call"];
@@ -33,7 +33,7 @@ impl Broker {
     pub async fn call(&self, id: CallId) -> Result<Option<Call>, BrokerError> {
         let Some(key) = self.keys().object(id) else { return Ok(None) };
         let values: Vec<Option<String>> =
-            timed("call_object", self.client().hmget(key, FIELDS.to_vec())).await?;
+            begin("call_object").end(self.client().hmget(key, FIELDS.to_vec()).await)?;
         let Some(values) = values.into_iter().collect::<Option<Vec<String>>>() else {
             // An id that somebody invented may also be that of a message, whose object has other fields.
             return Ok(None);
@@ -52,6 +52,7 @@ fn read(values: &[String]) -> Option<Call> {
         seq: Seq(0),
         at: Timestamp(at.parse().ok()?),
         origin: None,
+        trace: None,
     };
     let body: CallBody = serde_json::from_str(body).ok()?;
     Some(Call::after(ConversationId::new(conversation).ok()?, &header, body))

@@ -13,7 +13,7 @@ use parlance_domain::{
 };
 use tokio::time::timeout;
 
-use crate::{broker::Broker, error::BrokerError, metrics::timed};
+use crate::{broker::Broker, error::BrokerError, metrics::begin};
 
 /// How many publications are under way at once.
 const IN_FLIGHT: usize = 64;
@@ -66,7 +66,7 @@ impl Broker {
         let text = Value::from(text);
         let publish = |user: &UserId| {
             let (channel, text) = (self.keys().user_channel(user), text.clone());
-            async move { timed("publish_to_user", self.client().spublish::<i64, _, _>(channel, text)).await }
+            async move { begin("publish_to_user").end(self.client().spublish::<i64, _, _>(channel, text).await) }
         };
         let mut published =
             stream::iter(users.iter().take(affordable)).map(publish).buffer_unordered(IN_FLIGHT);

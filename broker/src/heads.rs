@@ -11,7 +11,7 @@ use crate::{
     append::{Acl, Floors},
     broker::Broker,
     error::BrokerError,
-    metrics::timed,
+    metrics::begin,
     script::{Script, words},
 };
 
@@ -56,7 +56,7 @@ impl Broker {
     pub async fn state(&self, id: &ConversationId) -> Result<Option<State>, BrokerError> {
         const FIELDS: [&str; 5] = ["epoch", "epoch_starts", "seq", "rev", "acl"];
         let values: Vec<Option<String>> =
-            timed("state", self.client().hmget(self.keys().state(id), FIELDS.to_vec())).await?;
+            begin("state").end(self.client().hmget(self.keys().state(id), FIELDS.to_vec()).await)?;
         match values.into_iter().collect::<Option<Vec<String>>>() {
             Some(values) => read_state(&values).map(Some),
             None => Ok(None),
@@ -70,7 +70,7 @@ impl Broker {
     /// When Redis is away.
     pub async fn deleted_seq(&self, id: &ConversationId) -> Result<Seq, BrokerError> {
         let seq: Option<u64> =
-            timed("deleted_seq", self.client().hget(self.keys().state(id), "deleted_seq")).await?;
+            begin("deleted_seq").end(self.client().hget(self.keys().state(id), "deleted_seq").await)?;
         Ok(Seq(seq.unwrap_or(0)))
     }
 
@@ -81,7 +81,7 @@ impl Broker {
     pub async fn standing(&self, id: &ConversationId) -> Result<Standing, BrokerError> {
         let key = self.keys().state(id);
         let (epoch, deleted): (Option<u64>, Option<String>) =
-            timed("standing", self.client().hmget(key, vec!["epoch", "deleted"])).await?;
+            begin("standing").end(self.client().hmget(key, vec!["epoch", "deleted"]).await)?;
         let malformed = |text: &String| BrokerError::Unexpected(format!("{text:?} in a state hash"));
         let deleted = deleted.map(|text| parse_version(&text).ok_or_else(|| malformed(&text))).transpose()?;
         Ok(Standing { epoch: epoch.unwrap_or(0), deleted: deleted.unwrap_or_default() })

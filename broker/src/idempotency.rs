@@ -11,7 +11,7 @@ use fred::{
 use crate::{
     broker::Broker,
     error::BrokerError,
-    metrics::timed,
+    metrics::begin,
     script::{Script, words},
 };
 
@@ -52,17 +52,11 @@ impl Broker {
         time: Duration,
     ) -> Result<Claimed, BrokerError> {
         let claim = Claim { key: self.keys().idempotency(name), value: format!("{CLAIM}{token} {mark}") };
-        let before: Option<String> = timed(
-            "idempotency_claim",
-            self.client().set(
-                &claim.key,
-                &claim.value,
-                Some(Expiration::PX(millis(time))),
-                Some(SetOptions::NX),
-                true,
-            ),
-        )
-        .await?;
+        let before: Option<String> = begin("idempotency_claim").end(
+            self.client()
+                .set(&claim.key, &claim.value, Some(Expiration::PX(millis(time))), Some(SetOptions::NX), true)
+                .await,
+        )?;
         let Some(before) = before.filter(|before| *before != claim.value) else {
             return Ok(Claimed::Now(claim));
         };

@@ -5,7 +5,7 @@ use fred::{
     types::{Expiration, SetOptions},
 };
 
-use crate::{broker::Broker, error::BrokerError, metrics::timed};
+use crate::{broker::Broker, error::BrokerError, metrics::begin};
 
 impl Broker {
     /// Records the layout of the partitions when there is no record, and compares it when there is.
@@ -15,9 +15,9 @@ impl Broker {
     pub async fn check_layout(&self) -> Result<(), BrokerError> {
         let (key, configured) = (self.keys().layout(), self.keys().partitions().layout());
         let none: Option<Expiration> = None;
-        let _: Option<String> =
-            timed("layout", self.client().set(&key, &configured, none, Some(SetOptions::NX), false)).await?;
-        let recorded: Option<String> = timed("layout", self.client().get(&key)).await?;
+        let _: Option<String> = begin("layout")
+            .end(self.client().set(&key, &configured, none, Some(SetOptions::NX), false).await)?;
+        let recorded: Option<String> = begin("layout").end(self.client().get(&key).await)?;
         match recorded {
             Some(recorded) if recorded == configured => Ok(()),
             Some(recorded) => Err(BrokerError::Layout { configured, recorded }),

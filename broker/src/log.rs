@@ -13,7 +13,7 @@ use parlance_domain::{
     version::Seq,
 };
 
-use crate::{append::LOG_ENTRIES, broker::Broker, error::BrokerError, metrics::timed};
+use crate::{append::LOG_ENTRIES, broker::Broker, error::BrokerError, metrics::begin};
 
 /// How many entries are asked for at once.
 const PAGE: u64 = 64;
@@ -37,8 +37,8 @@ impl Broker {
         limit: u64,
     ) -> Result<Vec<Envelope>, BrokerError> {
         let start = format!("{}-0", rev.saturating_add(1));
-        let entries: Value =
-            timed("log_after", self.client().xrange(self.keys().log(id), start, "+", Some(limit))).await?;
+        let entries: Value = begin("log_after")
+            .end(self.client().xrange(self.keys().log(id), start, "+", Some(limit)).await)?;
         Ok(read_entries(id, entries)?.into_iter().map(|entry| entry.envelope).collect())
     }
 
@@ -50,14 +50,13 @@ impl Broker {
     pub async fn log_unpersisted(&self, id: &ConversationId) -> Result<Vec<Envelope>, BrokerError> {
         let partition = self.keys().partitions().of(id.as_str());
         let persisted: Option<String> =
-            timed("low_water", self.client().get(self.keys().persisted(partition))).await?;
+            begin("low_water").end(self.client().get(self.keys().persisted(partition)).await)?;
         let persisted = persisted.as_deref().map(stream_id).unwrap_or_default();
         let mut found = Vec::new();
         let mut end = String::from("+");
         loop {
-            let page: Value =
-                timed("log_page", self.client().xrevrange(self.keys().log(id), &*end, "-", Some(PAGE)))
-                    .await?;
+            let page: Value = begin("log_page")
+                .end(self.client().xrevrange(self.keys().log(id), &*end, "-", Some(PAGE)).await)?;
             let entries = read_entries(id, page)?;
             let full = entries.len() as u64 == PAGE;
             for entry in entries {
@@ -86,9 +85,8 @@ impl Broker {
         let mut found = Vec::new();
         let mut end = String::from("+");
         for _ in 0..LOG_ENTRIES / PAGE {
-            let page: Value =
-                timed("log_page", self.client().xrevrange(self.keys().log(id), &*end, "-", Some(PAGE)))
-                    .await?;
+            let page: Value = begin("log_page")
+                .end(self.client().xrevrange(self.keys().log(id), &*end, "-", Some(PAGE)).await)?;
             let entries = read_entries(id, page)?;
             let full = entries.len() as u64 == PAGE;
             for LogEntry { envelope, .. } in entries {
@@ -114,7 +112,7 @@ impl Broker {
     pub async fn ingest_tail(&self, id: &ConversationId) -> Result<Option<IngestMark>, BrokerError> {
         let key = self.keys().ingest(self.keys().partitions().of(id.as_str()));
         let newest: Vec<Row> =
-            rows(timed("ingest_tail", self.client().xrevrange(key, "+", "-", Some(1))).await?)?;
+            rows(begin("ingest_tail").end(self.client().xrevrange(key, "+", "-", Some(1)).await)?)?;
         Ok(newest.into_iter().next().map(|(id, _)| IngestMark(id)))
     }
 
@@ -125,7 +123,7 @@ impl Broker {
     pub async fn is_persisted(&self, id: &ConversationId, mark: &IngestMark) -> Result<bool, BrokerError> {
         let key = self.keys().ingest(self.keys().partitions().of(id.as_str()));
         let waiting: Vec<Row> =
-            rows(timed("ingest_until", self.client().xrange(key, "-", mark.0.as_str(), Some(1))).await?)?;
+            rows(begin("ingest_until").end(self.client().xrange(key, "-", mark.0.as_str(), Some(1)).await)?)?;
         Ok(waiting.is_empty())
     }
 }

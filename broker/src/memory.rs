@@ -5,7 +5,7 @@ use fred::{
     types::InfoKind,
 };
 
-use crate::{broker::Broker, error::BrokerError, metrics::timed};
+use crate::{broker::Broker, error::BrokerError, metrics::begin};
 
 impl Broker {
     /// The used share of `maxmemory`, of the fullest primary; `None` when no bound is set.
@@ -19,12 +19,14 @@ impl Broker {
             _ => Vec::new(),
         };
         if primaries.is_empty() {
-            return Ok(used_share(&timed("memory", client.info::<String>(Some(InfoKind::Memory))).await?));
+            return Ok(used_share(
+                &begin("memory").end(client.info::<String>(Some(InfoKind::Memory)).await)?,
+            ));
         }
         let mut fullest: Option<f64> = None;
         for primary in primaries {
             let info: String =
-                timed("memory", client.with_cluster_node(primary).info(Some(InfoKind::Memory))).await?;
+                begin("memory").end(client.with_cluster_node(primary).info(Some(InfoKind::Memory)).await)?;
             fullest = used_share(&info).into_iter().chain(fullest).reduce(f64::max);
         }
         Ok(fullest)

@@ -47,25 +47,32 @@ impl Recorded {
         }
     }
 
-    /// Waits for an answer, and notes how long that took and whether it failed. What nobody waits for to the end is not
-    /// noted.
-    pub(crate) async fn time<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let begun = Instant::now();
-        let answer = answer.await;
+    /// Notes an answer: how long it took, and whether there was none.
+    pub(crate) fn note<T>(&self, begun: Instant, answer: &Result<T, Error>) {
         self.seconds.record(begun.elapsed());
-        if answer.is_err() {
-            self.errors.increment(1);
-        }
-        answer
+        // One that succeeded lets the counter show, at zero.
+        self.errors.increment(u64::from(answer.is_err()));
     }
 }
 
-/// The same for a command that is asked for by name each time.
-pub(crate) async fn timed<T>(
+/// A command that is under way. What nobody waits for to the end is not noted. It does not take the command's future,
+/// which is large, and would be twice as large inside another one.
+pub(crate) struct Command {
     operation: &'static str,
-    answer: impl Future<Output = Result<T, Error>>,
-) -> Result<T, Error> {
-    Recorded::of(operation).time(answer).await
+    begun: Instant,
+}
+
+/// Begins a command; `begin("name").end(client.command().await)`.
+pub(crate) fn begin(operation: &'static str) -> Command {
+    Command { operation, begun: Instant::now() }
+}
+
+impl Command {
+    /// Notes the answer, and gives it back.
+    pub(crate) fn end<T>(self, answer: Result<T, Error>) -> Result<T, Error> {
+        Recorded::of(self.operation).note(self.begun, &answer);
+        answer
+    }
 }
 
 impl Broker {

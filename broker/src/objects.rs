@@ -12,7 +12,7 @@ use parlance_domain::{
     version::{Seq, Version},
 };
 
-use crate::{broker::Broker, error::BrokerError, heads::parse_version, metrics::timed};
+use crate::{broker::Broker, error::BrokerError, heads::parse_version, metrics::begin};
 
 /// How many objects are asked for at the same time.
 const IN_FLIGHT: usize = 128;
@@ -45,7 +45,8 @@ impl Broker {
     pub async fn object(&self, id: MessageId) -> Result<Option<MessageObject>, BrokerError> {
         const FIELDS: [&str; 5] = ["conv", "seq", "state", "sender", "deleted"];
         let Some(key) = self.keys().object(id) else { return Ok(None) };
-        let values: Vec<Option<String>> = timed("object", self.client().hmget(key, FIELDS.to_vec())).await?;
+        let values: Vec<Option<String>> =
+            begin("object").end(self.client().hmget(key, FIELDS.to_vec()).await)?;
         let [Some(conversation), Some(seq), Some(state), Some(sender), deleted] = values.as_slice() else {
             return Ok(None);
         };

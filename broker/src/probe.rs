@@ -2,7 +2,7 @@
 
 use fred::interfaces::PubsubInterface;
 
-use crate::{broker::Broker, error::BrokerError, metrics::timed, partition::Partition};
+use crate::{broker::Broker, error::BrokerError, metrics::begin, partition::Partition};
 
 impl Broker {
     /// Publishes `mark` on the partition's probe channel, by the path that events take.
@@ -10,7 +10,7 @@ impl Broker {
     /// # Errors
     /// When Redis is away.
     pub async fn probe(&self, partition: Partition, mark: &str) -> Result<(), BrokerError> {
-        let _: i64 = timed("probe", self.client().spublish(self.keys().probe(partition), mark)).await?;
+        let _: i64 = begin("probe").end(self.client().spublish(self.keys().probe(partition), mark).await)?;
         Ok(())
     }
 }

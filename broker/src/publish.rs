@@ -7,7 +7,7 @@ use parlance_domain::{
     user_event::UserEvent,
 };
 
-use crate::{broker::Broker, error::BrokerError, metrics::timed};
+use crate::{broker::Broker, error::BrokerError, metrics::begin};
 
 impl Broker {
     /// Publishes header and body on the conversation's channel.
@@ -15,9 +15,8 @@ impl Broker {
     /// # Errors
     /// When Redis is away.
     pub async fn publish(&self, id: &ConversationId, header: &Header, body: &str) -> Result<(), BrokerError> {
-        let _: i64 =
-            timed("publish", self.client().spublish(self.keys().channel(id), format!("{header}\n{body}")))
-                .await?;
+        let _: i64 = begin("publish")
+            .end(self.client().spublish(self.keys().channel(id), format!("{header}\n{body}")).await)?;
         Ok(())
     }
 
@@ -28,8 +27,8 @@ impl Broker {
     pub async fn publish_to_user(&self, user: &UserId, event: &UserEvent) -> Result<(), BrokerError> {
         let text =
             serde_json::to_string(event).map_err(|error| BrokerError::Unexpected(error.to_string()))?;
-        let _: i64 =
-            timed("publish_to_user", self.client().spublish(self.keys().user_channel(user), text)).await?;
+        let _: i64 = begin("publish_to_user")
+            .end(self.client().spublish(self.keys().user_channel(user), text).await)?;
         Ok(())
     }
 
@@ -40,9 +39,8 @@ impl Broker {
     /// # Errors
     /// When Redis is away.
     pub async fn publish_to_cluster(&self, channel: &str, payload: Vec<u8>) -> Result<(), BrokerError> {
-        let _: i64 =
-            timed("publish_to_cluster", self.client().spublish(channel, Value::Bytes(payload.into())))
-                .await?;
+        let _: i64 = begin("publish_to_cluster")
+            .end(self.client().spublish(channel, Value::Bytes(payload.into())).await)?;
         Ok(())
     }
 
@@ -52,7 +50,7 @@ impl Broker {
     /// When Redis is away.
     pub async fn count_cluster(&self, channel: &str) -> Result<u16, BrokerError> {
         let (_, count): (String, u16) =
-            timed("count_cluster", self.client().pubsub_shardnumsub(channel)).await?;
+            begin("count_cluster").end(self.client().pubsub_shardnumsub(channel).await)?;
         Ok(count)
     }
 }

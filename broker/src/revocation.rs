@@ -8,7 +8,7 @@ use parlance_domain::{id::UserId, time::Timestamp, user_event::UserEvent};
 use crate::{
     broker::Broker,
     error::BrokerError,
-    metrics::timed,
+    metrics::begin,
     script::{Script, words},
 };
 
@@ -43,7 +43,7 @@ impl Broker {
     /// When Redis is away.
     pub async fn revoked_before(&self, user: &UserId) -> Result<Option<Timestamp>, BrokerError> {
         let moment: Option<i64> =
-            timed("revoked_before", self.client().get(self.keys().revoked(user))).await?;
+            begin("revoked_before").end(self.client().get(self.keys().revoked(user)).await)?;
         Ok(moment.map(Timestamp))
     }
 }

@@ -1,5 +1,7 @@
 //! Lua scripts, sent by their hash; a server that does not know the hash (it restarted) gets the source.
 
+use std::{sync::OnceLock, time::Instant};
+
 use fred::{clients::Client, interfaces::LuaInterface, types::Value, util::sha1_hash};
 
 use crate::{error::BrokerError, metrics::Recorded};
@@ -9,13 +11,15 @@ use crate::{error::BrokerError, metrics::Recorded};
 pub struct Script {
     source: &'static str,
     hash: String,
-    recorded: Recorded,
+    name: &'static str,
+    /// Made when it is first run.
+    recorded: OnceLock<Recorded>,
 }
 
 impl Script {
-    /// A script from its source. By `name` it is known on `/metrics`, so the recorder must be installed by now.
+    /// A script from its source. By `name` it is known on `/metrics`.
     pub fn new(name: &'static str, source: &'static str) -> Self {
-        Self { source, hash: sha1_hash(source), recorded: Recorded::of(name) }
+        Self { source, hash: sha1_hash(source), name, recorded: OnceLock::new() }
     }
 
     /// Runs the script. All keys must be in one slot.
@@ -29,15 +33,15 @@ impl Script {
         arguments: Vec<String>,
     ) -> Result<Value, BrokerError> {
         let arguments: Vec<Value> = arguments.into_iter().map(Value::from).collect();
-        let answer = async {
-            match client.evalsha(self.hash.as_str(), keys.clone(), arguments.clone()).await {
-                Err(error) if error.details().starts_with("NOSCRIPT") => {
-                    client.eval(self.source, keys, arguments).await
-                }
-                answer => answer,
+        let begun = Instant::now();
+        let answer = match client.evalsha(self.hash.as_str(), keys.clone(), arguments.clone()).await {
+            Err(error) if error.details().starts_with("NOSCRIPT") => {
+                client.eval(self.source, keys, arguments).await
             }
+            answer => answer,
         };
-        Ok(self.recorded.time(answer).await?)
+        self.recorded.get_or_init(|| Recorded::of(self.name)).note(begun, &answer);
+        Ok(answer?)
     }
 }
 

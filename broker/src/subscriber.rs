@@ -18,7 +18,7 @@ use crate::{
     broker::{Broker, builder},
     error::BrokerError,
     keys::Keys,
-    metrics::timed,
+    metrics::begin,
     partition::Partition,
 };
 
@@ -117,7 +117,7 @@ impl Subscriber {
     /// # Errors
     /// When Redis is away.
     pub async fn subscribe(&self, id: &ConversationId) -> Result<(), BrokerError> {
-        Ok(timed("subscribe", self.client.ssubscribe(self.keys.channel(id))).await?)
+        Ok(begin("subscribe").end(self.client.ssubscribe(self.keys.channel(id)).await)?)
     }
 
     /// Ends a subscription.
@@ -125,7 +125,7 @@ impl Subscriber {
     /// # Errors
     /// When Redis is away.
     pub async fn unsubscribe(&self, id: &ConversationId) -> Result<(), BrokerError> {
-        Ok(timed("unsubscribe", self.client.sunsubscribe(self.keys.channel(id))).await?)
+        Ok(begin("unsubscribe").end(self.client.sunsubscribe(self.keys.channel(id)).await)?)
     }
 
     /// Subscribes to a user's channel; confirmed when it returns.
@@ -133,7 +133,7 @@ impl Subscriber {
     /// # Errors
     /// When Redis is away.
     pub async fn subscribe_user(&self, id: &UserId) -> Result<(), BrokerError> {
-        Ok(timed("subscribe", self.client.ssubscribe(self.keys.user_channel(id))).await?)
+        Ok(begin("subscribe").end(self.client.ssubscribe(self.keys.user_channel(id)).await)?)
     }
 
     /// Ends such a subscription.
@@ -141,7 +141,7 @@ impl Subscriber {
     /// # Errors
     /// When Redis is away.
     pub async fn unsubscribe_user(&self, id: &UserId) -> Result<(), BrokerError> {
-        Ok(timed("unsubscribe", self.client.sunsubscribe(self.keys.user_channel(id))).await?)
+        Ok(begin("unsubscribe").end(self.client.sunsubscribe(self.keys.user_channel(id)).await)?)
     }
 
     /// Subscribes to a channel of the Socket.IO adapters; confirmed when it returns.
@@ -149,7 +149,7 @@ impl Subscriber {
     /// # Errors
     /// When Redis is away.
     pub async fn subscribe_cluster(&self, channel: &str) -> Result<(), BrokerError> {
-        Ok(timed("subscribe", self.client.ssubscribe(channel)).await?)
+        Ok(begin("subscribe").end(self.client.ssubscribe(channel).await)?)
     }
 
     /// Ends such a subscription.
@@ -157,7 +157,7 @@ impl Subscriber {
     /// # Errors
     /// When Redis is away.
     pub async fn unsubscribe_cluster(&self, channel: &str) -> Result<(), BrokerError> {
-        Ok(timed("unsubscribe", self.client.sunsubscribe(channel)).await?)
+        Ok(begin("unsubscribe").end(self.client.sunsubscribe(channel).await)?)
     }
 
     /// Subscribes to a partition's probes.
@@ -165,7 +165,7 @@ impl Subscriber {
     /// # Errors
     /// When Redis is away.
     pub async fn subscribe_probe(&self, partition: Partition) -> Result<(), BrokerError> {
-        Ok(timed("subscribe", self.client.ssubscribe(self.keys.probe(partition))).await?)
+        Ok(begin("subscribe").end(self.client.ssubscribe(self.keys.probe(partition)).await)?)
     }
 
     /// Subscribes to what is published of the presence of a partition's users; confirmed when it returns.
@@ -173,7 +173,7 @@ impl Subscriber {
     /// # Errors
     /// When Redis is away.
     pub async fn subscribe_presence(&self, partition: Partition) -> Result<(), BrokerError> {
-        Ok(timed("subscribe", self.client.ssubscribe(self.keys.presence_channel(partition))).await?)
+        Ok(begin("subscribe").end(self.client.ssubscribe(self.keys.presence_channel(partition)).await)?)
     }
 
     /// Breaks the connection and makes a new one; [`Incoming::Reconnected`] follows.

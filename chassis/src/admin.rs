@@ -48,8 +48,8 @@ pub fn serve(
     let address = listener.local_addr()?;
     let router = Router::new()
         .route("/live", get(live))
-        .route("/ready", get(ready).with_state(readiness))
-        .route("/metrics", get(scrape).with_state(metrics.clone()))
+        .route("/ready", get(ready).with_state(readiness.clone()))
+        .route("/metrics", get(scrape).with_state((readiness, metrics.clone())))
         .merge(extra)
         .layer(middleware::map_response(secure));
     lifecycle.spawn_support("admin", answer(listener, router, lifecycle.hard()));
@@ -101,7 +101,8 @@ async fn ready(State(readiness): State<Readiness>) -> Response {
     (code, Json(status)).into_response()
 }
 
-async fn scrape(State(metrics): State<MetricsHandle>) -> Response {
+async fn scrape(State((readiness, metrics)): State<(Readiness, MetricsHandle)>) -> Response {
+    readiness.record();
     let content_type = "text/plain; version=0.0.4; charset=utf-8";
     ([(header::CONTENT_TYPE, content_type)], metrics.render()).into_response()
 }

@@ -1,54 +1,36 @@
 //! The Prometheus recorder of the process, and the tables in which crates declare their metrics.
 //!
 //! What is measured stands in the crate that measures it: a `const` table of [`Metric`]s, recorded with the
-//! macros of the `metrics` crate under `NAME.name`. Names end in their unit (`_seconds`, `_bytes`), which picks
-//! the buckets of a histogram; counters end in `_total`.
+//! macros of the `metrics` crate under `NAME.name`. What the table says ends up in `docs/`.
 
 mod process;
+mod reference;
 
-use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 
 use metrics::Unit;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
-
-/// What a metric does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Only grows.
-    Counter,
-    /// Goes up and down.
-    Gauge,
-    /// Counts observations in buckets.
-    Histogram,
-}
-
-/// A metric as it is declared: once, in a table of the crate that records it.
-#[derive(Clone, Copy, Debug)]
-pub struct Metric {
-    /// The name on `/metrics`.
-    pub name: &'static str,
-    /// What it does.
-    pub kind: Kind,
-    /// What it counts, when that is seconds, bytes or the like.
-    pub unit: Option<Unit>,
-    /// What it says, for an operator.
-    pub help: &'static str,
-    /// The names of its labels. Their values must come from small, fixed sets.
-    pub labels: &'static [&'static str],
-}
+pub use parlance_metric::{Kind, Metric};
+pub use process::PROCESS;
+pub use reference::{Section, reference};
 
 /// Panics that ended a task without ending the process, by the task's name.
-pub const TASK_PANICS: Metric = Metric {
-    name: "parlance_task_panics_total",
-    kind: Kind::Counter,
-    unit: None,
-    help: "Tasks that panicked, by the name of the task",
-    labels: &["task"],
-};
+pub const TASK_PANICS: Metric =
+    Metric::counter("parlance_task_panics_total", "Tasks that panicked, by the name of the task", &["task"]);
+/// Which version this is.
+pub const BUILD_INFO: Metric =
+    Metric::gauge("parlance_build_info", "1, with the version of the program", &["version"]);
+/// What `/ready` answers.
+pub const READY: Metric = Metric::gauge("parlance_ready", "1 while `/ready` answers 200, else 0", &[]);
+/// What stands against it.
+pub const NOT_READY: Metric = Metric::gauge(
+    "parlance_not_ready",
+    "1 while this check has the process not ready, else 0, by the name of the check",
+    &["check"],
+);
 
-/// The metrics that this crate records itself, apart from those of the process (`process_…`).
-pub const METRICS: &[Metric] = &[TASK_PANICS];
+/// The metrics that this crate records itself, apart from those of the process ([`PROCESS`]).
+pub const METRICS: &[Metric] = &[BUILD_INFO, READY, NOT_READY, TASK_PANICS];
 
 const SECONDS: &[f64] =
     &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
@@ -103,6 +85,7 @@ pub fn install() -> Result<MetricsHandle, InstallError> {
     metrics::set_global_recorder(recorder).map_err(|_| InstallError::Foreign)?;
     *installed = Some(handle.clone());
     describe(METRICS);
+    metrics::gauge!(BUILD_INFO.name, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     Ok(handle)
 }
 
@@ -113,54 +96,53 @@ fn builder() -> Result<PrometheusBuilder, BuildError> {
         .set_buckets_for_metric(Matcher::Suffix("_bytes".to_owned()), BYTES)
 }
 
-/// Gives the metrics of a table their help texts. Call it after [`install`]. Counters without labels start to
-/// show at zero, so that an alert on them has something to compare with.
+/// Gives the metrics of a table their help texts. Call it after [`install`]. What has no labels starts to show, at
+/// zero, so that an alert on it has something to compare with.
 pub fn describe(table: &[Metric]) {
     for metric in table {
-        let unit = metric.unit.unwrap_or(Unit::Count);
+        let (unit, shows) = (metric.unit.unwrap_or(Unit::Count), metric.labels.is_empty());
         match metric.kind {
             Kind::Counter => {
                 metrics::describe_counter!(metric.name, unit, metric.help);
-                if metric.labels.is_empty() {
+                if shows {
                     metrics::counter!(metric.name).increment(0);
                 }
             }
-            Kind::Gauge => metrics::describe_gauge!(metric.name, unit, metric.help),
-            Kind::Histogram => metrics::describe_histogram!(metric.name, unit, metric.help),
+            Kind::Gauge => {
+                metrics::describe_gauge!(metric.name, unit, metric.help);
+                if shows {
+                    // Not `set`: several servers of one process describe the same one.
+                    metrics::gauge!(metric.name).increment(0.0);
+                }
+            }
+            Kind::Histogram => {
+                metrics::describe_histogram!(metric.name, unit, metric.help);
+                if shows {
+                    // A handle is enough for it to be given out, with nothing counted.
+                    let _ = metrics::histogram!(metric.name);
+                }
+            }
         }
     }
 }
 
-/// The tables as a Markdown table, for the reference documentation.
-pub fn reference(tables: &[&[Metric]]) -> String {
-    let mut text = String::from("| Metric | Kind | Labels | What it says |\n| --- | --- | --- | --- |\n");
-    for metric in tables.iter().copied().flatten() {
-        let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
-        let kind = format!("{:?}", metric.kind).to_lowercase();
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "| `{}` | {kind} | {} | {} |", metric.name, labels.join(", "), metric.help);
+/// Lets the counter of each of these values show, at zero: where the set is known, an increase from nothing to one is
+/// seen as well.
+pub fn start_counters(metric: &Metric, label: &'static str, values: impl IntoIterator<Item = &'static str>) {
+    for value in values {
+        metrics::counter!(metric.name, label => value).increment(0);
     }
-    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const DURATION: Metric = Metric {
-        name: "chassis_test_duration_seconds",
-        kind: Kind::Histogram,
-        unit: Some(Unit::Seconds),
-        help: "A duration",
-        labels: &["result"],
-    };
-    const EVENTS: Metric = Metric {
-        name: "chassis_test_events_total",
-        kind: Kind::Counter,
-        unit: None,
-        help: "Events",
-        labels: &[],
-    };
+    const DURATION: Metric = Metric::seconds("chassis_test_duration_seconds", "A duration", &["result"]);
+    const PAUSE: Metric = Metric::seconds("chassis_test_pause_seconds", "A pause", &[]);
+    const EVENTS: Metric = Metric::counter("chassis_test_events_total", "Events", &[]);
+    const LEVEL: Metric = Metric::gauge("chassis_test_level", "A level", &[]);
+    const RESULTS: Metric = Metric::counter("chassis_test_results_total", "Results", &["result"]);
 
     #[test]
     fn installing_twice_hands_out_the_same_recorder() {
@@ -171,9 +153,9 @@ mod tests {
     }
 
     #[test]
-    fn described_metrics_have_help_and_buckets_in_seconds_and_counters_start_at_zero() {
+    fn described_metrics_have_help_and_buckets_in_seconds() {
         let handle = install().unwrap();
-        describe(&[DURATION, EVENTS]);
+        describe(&[DURATION]);
         metrics::histogram!(DURATION.name, "result" => "ok").record(0.003);
         let text = handle.render();
         assert!(text.contains("# HELP chassis_test_duration_seconds A duration"), "{text}");
@@ -182,7 +164,36 @@ mod tests {
             text.contains(r#"chassis_test_duration_seconds_bucket{result="ok",le="0.0025"} 0"#),
             "{text}"
         );
-        assert!(text.contains("chassis_test_events_total 0"), "{text}");
+    }
+
+    #[test]
+    fn what_has_no_labels_shows_from_the_start_and_keeps_its_value() {
+        let handle = install().unwrap();
+        describe(&[EVENTS, LEVEL, PAUSE]);
+        let text = handle.render();
+        assert!(text.contains("chassis_test_events_total 0\n"), "{text}");
+        assert!(text.contains("chassis_test_level 0\n"), "{text}");
+        assert!(text.contains("chassis_test_pause_seconds_count 0\n"), "{text}");
+        metrics::gauge!(LEVEL.name).set(3.0);
+        describe(&[LEVEL]);
+        assert!(handle.render().contains("chassis_test_level 3\n"));
+    }
+
+    #[test]
+    fn counters_of_known_values_show_from_the_start() {
+        let handle = install().unwrap();
+        start_counters(&RESULTS, "result", ["ok", "failed"]);
+        let text = handle.render();
+        for result in ["ok", "failed"] {
+            assert!(text.contains(&format!("chassis_test_results_total{{result=\"{result}\"}} 0")), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_version_is_told() {
+        let text = install().unwrap().render();
+        let line = format!("parlance_build_info{{version=\"{}\"}} 1\n", env!("CARGO_PKG_VERSION"));
+        assert!(text.contains(&line), "{text}");
     }
 
     #[test]
@@ -190,15 +201,5 @@ mod tests {
         for metric in METRICS {
             assert_eq!(metric.kind == Kind::Counter, metric.name.ends_with("_total"), "{}", metric.name);
         }
-    }
-
-    #[test]
-    fn reference_lists_every_metric() {
-        let text = reference(&[&[DURATION], &[EVENTS]]);
-        assert!(
-            text.contains("| `chassis_test_duration_seconds` | histogram | `result` | A duration |\n"),
-            "{text}"
-        );
-        assert!(text.ends_with("| `chassis_test_events_total` | counter |  | Events |\n"), "{text}");
     }
 }

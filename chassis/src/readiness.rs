@@ -10,6 +10,10 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::lifecycle::Handle;
+use crate::metrics::{NOT_READY, READY};
+
+/// What is said to be not ready when it is the process as a whole.
+const LIFECYCLE: &str = "lifecycle";
 
 /// The set of checks of one process; a cheap handle.
 #[derive(Clone, Debug)]
@@ -70,14 +74,25 @@ impl Readiness {
     pub fn status(&self) -> Status {
         let mut not_ready = Vec::new();
         if self.soft.is_cancelled() {
-            not_ready.push(Obstacle { name: "lifecycle", reason: "draining".into() });
+            not_ready.push(Obstacle { name: LIFECYCLE, reason: "draining".into() });
         }
         let checks = self.lock();
         if checks.is_empty() {
-            not_ready.push(Obstacle { name: "lifecycle", reason: "starting".into() });
+            not_ready.push(Obstacle { name: LIFECYCLE, reason: "starting".into() });
         }
         not_ready.extend(checks.iter().filter_map(Entry::obstacle));
         Status { ready: not_ready.is_empty(), not_ready }
+    }
+
+    /// Sets the gauges that say what `/ready` answers: whether, and every check's share in it.
+    pub(crate) fn record(&self) {
+        let status = self.status();
+        metrics::gauge!(READY.name).set(f64::from(u8::from(status.ready)));
+        let names: Vec<&'static str> = self.lock().iter().map(|entry| entry.name).collect();
+        for name in std::iter::once(LIFECYCLE).chain(names) {
+            let holds = status.not_ready.iter().any(|obstacle| obstacle.name == name);
+            metrics::gauge!(NOT_READY.name, "check" => name).set(f64::from(u8::from(holds)));
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Entry>> {

@@ -8,6 +8,9 @@ source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 has_redis() { command -v "$REDIS_SERVER" redis-cli >/dev/null; }
 has_postgres() { [[ -n $PG_BIN ]] || command -v postgres >/dev/null || compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; }
 has_nginx() { command -v nginx >/dev/null; }
+has_haproxy() { command -v haproxy >/dev/null; }
+has_prometheus() { command -v prometheus && command -v promtool; } >/dev/null
+has_openssl() { command -v openssl >/dev/null; }
 has_curl() { command -v curl >/dev/null; }
 has_linker() { command -v cc >/dev/null; }
 has_python() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
@@ -17,9 +20,9 @@ has_node() { command -v node >/dev/null && command -v npm >/dev/null; }
 declare -A PACKAGES=(
   [redis]="redis-server" [postgres]="postgresql" [nginx]="nginx" [curl]="curl"
   [linker]="gcc libc6-dev" [node]="nodejs npm" [python]="python3 python3-venv"
-  [chromium]="chromium"
+  [chromium]="chromium" [prometheus]="prometheus" [openssl]="openssl" [haproxy]="haproxy"
 )
-declare -A SERVICES=([redis]="redis-server" [postgres]="postgresql" [nginx]="nginx")
+declare -A SERVICES=([redis]="redis-server" [postgres]="postgresql" [nginx]="nginx" [prometheus]="prometheus" [haproxy]="haproxy")
 
 main() {
   local tool missing=() packages=() services=()

@@ -21,6 +21,8 @@ service_environment() {
   # All dialects that come with the gateway, and the page to try them on.
   export PARLANCE__GATEWAY__DIALECTS=${PARLANCE__GATEWAY__DIALECTS:-all}
   export PARLANCE__SERVER__TRY_PAGE=${PARLANCE__SERVER__TRY_PAGE:-true}
+  # Nobody waits long for `make down`.
+  export PARLANCE__DRAIN__SPREAD=${PARLANCE__DRAIN__SPREAD:-2s}
   # nginx stands in front.
   export PARLANCE__SERVER__TRUSTED_HOPS=${PARLANCE__SERVER__TRUSTED_HOPS:-1}
 }

@@ -4,7 +4,7 @@
 //! `broker/lua/append.lua`:
 //!
 //! ```text
-//! <kind> <epoch> <rev> <seq> <at: unix ms> <origin session or ->
+//! <kind> <epoch> <rev> <seq> <at: unix ms> <origin session or ->[ <traceparent>]
 //! ```
 //!
 //! The hot log and the ingest stream keep header (`h`) and body (`b`) as fields; a channel carries
@@ -23,6 +23,7 @@ use crate::{
     reaction::ReactionUpdate,
     receipt::Receipts,
     time::Timestamp,
+    trace::TraceParent,
     version::{Seq, Version},
 };
 
@@ -53,12 +54,14 @@ pub struct Header {
     pub at: Timestamp,
     /// The connection that it came from.
     pub origin: Option<SessionId>,
+    /// The trace of the command that made it, if that is traced.
+    pub trace: Option<TraceParent>,
 }
 
 impl Header {
     /// The header of an event without a place in the order.
     pub fn transient(kind: EventKind, at: Timestamp, origin: Option<SessionId>) -> Self {
-        Self { kind, version: Version::default(), seq: Seq(0), at, origin }
+        Self { kind, version: Version::default(), seq: Seq(0), at, origin, trace: None }
     }
 
     /// Reads the line that [`fmt::Display`] and the append script write.
@@ -74,6 +77,7 @@ impl Header {
         let mut number = || next()?.parse::<u64>().map_err(|_| malformed());
         let (epoch, rev, seq, at) = (number()?, number()?, number()?, number()?);
         let origin = next()?;
+        let trace = parts.next().map(|text| TraceParent::new(text).ok_or_else(malformed)).transpose()?;
         if parts.next().is_some() {
             return Err(malformed());
         }
@@ -83,15 +87,17 @@ impl Header {
             seq: Seq(seq),
             at: Timestamp(i64::try_from(at).map_err(|_| malformed())?),
             origin: SessionId::new(origin),
+            trace,
         })
     }
 }
 
 impl fmt::Display for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, version, seq, at, origin } = self;
+        let Self { kind, version, seq, at, origin, trace } = self;
         let origin = origin.as_ref().map_or("-", SessionId::as_str);
-        write!(f, "{kind} {} {} {} {} {origin}", version.epoch, version.rev, seq.0, at.0)
+        write!(f, "{kind} {} {} {} {} {origin}", version.epoch, version.rev, seq.0, at.0)?;
+        trace.as_ref().map_or(Ok(()), |trace| write!(f, " {trace}"))
     }
 }
 
@@ -185,9 +191,16 @@ mod tests {
             seq: Seq(9),
             at: Timestamp(1_700_000_000_123),
             origin: SessionId::new("abc"),
+            trace: None,
         };
         assert_eq!(header.to_string(), "message.created 2 17 9 1700000000123 abc");
         assert_eq!(Header::parse(&header.to_string()).unwrap(), header);
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let traced = Header { trace: TraceParent::new(trace), ..header };
+        assert_eq!(traced.to_string(), format!("message.created 2 17 9 1700000000123 abc {trace}"));
+        assert_eq!(Header::parse(&traced.to_string()).unwrap(), traced);
+        assert!(Header::parse(&format!("{traced} more")).is_err());
+        assert!(Header::parse("message.created 2 17 9 1700000000123 abc trace").is_err());
     }
 
     #[test]

@@ -19,6 +19,7 @@ pub mod receipt;
 pub mod rejection;
 pub mod storable;
 pub mod time;
+pub mod trace;
 pub mod upload;
 pub mod user;
 pub mod user_event;

@@ -25,12 +25,12 @@ export class Nginx {
     return nginx;
   }
 
-  /** What it passed on so far: `{method, path, transport, status, upstream, cookie}` for each finished request. */
+  /** What it passed on so far: `{address, method, path, transport, status, upstream, cookie}` for each finished request. */
   requests() {
     const lines = readFileSync(join(this.folder, 'access.log'), 'utf8').trimEnd().split('\n');
     return lines.map((line) => {
-      const [, , method, path, ...fields] = line.split(' ');
-      return { method, path, ...Object.fromEntries(fields.map((field) => field.split('='))) };
+      const [, address, method, path, ...fields] = line.split(' ');
+      return { address, method, path, ...Object.fromEntries(fields.map((field) => field.split('='))) };
     });
   }
 }

@@ -1,4 +1,4 @@
-// A whole Parlance of a suite's own: Redis, a database, gateways, workers and, if wanted, nginx, all from the built
+// A whole Parlance of a suite's own: Redis, a database, gateways, workers and, if wanted, nginx or haproxy, all from the built
 // binaries, on free ports, each with a log below e2e/.logs/.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -6,6 +6,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
+import { Haproxy } from './haproxy.js';
 import { Member, closeMembers } from './member.js';
 import { Nginx } from './nginx.js';
 import { binaries, logs } from './paths.js';
@@ -44,7 +45,7 @@ export class Stack {
   workers = [];
 
   /** `name` is the folder of the logs; the environments are added to those of the gateways and of the workers. */
-  static async start({ name, gateways = 2, nginx = false, gatewayEnv = {}, workerEnv = {} }) {
+  static async start({ name, gateways = 2, nginx = false, haproxy = false, gatewayEnv = {}, workerEnv = {} }) {
     const stack = new Stack();
     stack.folder = join(logs, name);
     rmSync(stack.folder, { recursive: true, force: true });
@@ -66,6 +67,7 @@ export class Stack {
       for (let index = 0; index < gateways; index += 1) await stack.startGateway();
       await stack.startWorker();
       if (nginx) stack.nginx = await Nginx.start(stack.folder, stack.gateways.map(({ port }) => port));
+      if (haproxy) stack.haproxy = await Haproxy.start(stack.folder, stack.gateways);
     } catch (error) {
       await stack.abandon();
       throw error;
@@ -76,13 +78,24 @@ export class Stack {
   async startGateway() {
     const gateway = { port: await freePort(), adminPort: await freePort() };
     gateway.url = `http://127.0.0.1:${gateway.port}`;
-    gateway.program = await this.#startService('gateway', this.gateways.length + 1, {
+    await this.#run(gateway, this.gateways.length + 1);
+    this.gateways.push(gateway);
+    return gateway;
+  }
+
+  /** Ends a gateway as a deploy does, and starts another one in its place. */
+  async replaceGateway(gateway) {
+    const { code, signal } = await gateway.program.stop('SIGTERM', 60_000);
+    assert.equal(code, 0, `${gateway.program.name} ended with ${code ?? signal}`);
+    await this.#run(gateway, this.gateways.indexOf(gateway) + 1);
+  }
+
+  async #run(gateway, number) {
+    gateway.program = await this.#startService('gateway', number, {
       ...this.gatewayEnv,
       PORT: `${gateway.port}`,
       PARLANCE__ADMIN__PORT: `${gateway.adminPort}`,
     });
-    this.gateways.push(gateway);
-    return gateway;
   }
 
   async startWorker() {
@@ -141,6 +154,7 @@ export class Stack {
   async stop() {
     closeMembers();
     await this.nginx?.program.stop();
+    await this.haproxy?.program.stop('SIGUSR1');
     const services = [...this.gateways, ...this.workers].map(({ program }) => program);
     const running = services.filter((program) => !program.exited);
     const ends = await Promise.all(running.map(async (program) => [program.name, await program.stop()]));
@@ -154,7 +168,7 @@ export class Stack {
 
   /** Ends what is left, in whatever state it is. */
   async abandon() {
-    const programs = [this.nginx, ...this.gateways, ...this.workers, this.redis].map((part) => part?.program);
+    const programs = [this.nginx, this.haproxy, ...this.gateways, ...this.workers, this.redis].map((part) => part?.program);
     await Promise.all(programs.filter((program) => program && !program.exited).map((program) => program.kill()));
     await this.database?.drop();
   }

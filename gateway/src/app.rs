@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use parlance_broker::{Broker, append::Appender, members::Members, replica::ReplicaGate};
-use parlance_chassis::{clock::Clock, lifecycle};
+use parlance_chassis::{clock::Clock, lifecycle, traces::Traces};
 use parlance_domain::{
     id::{CallId, MessageId, UserId},
     rejection::{Code, Rejection},
@@ -73,6 +73,8 @@ pub struct Parts {
     pub presence: Presence,
     /// Events for every socket.
     pub broadcasts: Broadcasts,
+    /// Where spans are made.
+    pub traces: Traces,
     /// The time.
     pub clock: Clock,
     /// Where tasks are spawned.

@@ -9,6 +9,7 @@ mod check_config;
 mod check_dialect;
 mod dialect_docs;
 mod healthcheck;
+mod metrics;
 mod mint_token;
 mod openapi;
 mod print_config;
@@ -66,6 +67,8 @@ enum Verb {
     Asyncapi,
     /// Print the words that dialect files can use (Markdown)
     Vocabulary,
+    /// Print what /metrics says (Markdown)
+    Metrics,
     /// Print a token for trying things out, signed with the configured secret
     MintToken(mint_token::Options),
     /// Ask the gateway with this configuration whether it is ready
@@ -90,6 +93,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>, environment: Environm
         Verb::Openapi => openapi::print(),
         Verb::Asyncapi => asyncapi::print(),
         Verb::Vocabulary => vocabulary::print(),
+        Verb::Metrics => metrics::print(),
         verb => Sources::load(cli.config.as_deref(), environment)
             .map_err(Failure::usage)
             .and_then(|sources| with_configuration(verb, &sources)),
@@ -111,6 +115,7 @@ fn with_configuration(verb: Verb, sources: &Sources) -> Result<ExitCode, Failure
         Verb::Openapi => openapi::print(),
         Verb::Asyncapi => asyncapi::print(),
         Verb::Vocabulary => vocabulary::print(),
+        Verb::Metrics => metrics::print(),
         Verb::MintToken(options) => mint_token::mint(&options, sources),
         Verb::Healthcheck => healthcheck::check(sources),
     }

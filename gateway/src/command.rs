@@ -42,13 +42,16 @@ mod typing;
 mod unread;
 mod user;
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, sync::Arc, time::Instant};
 
+use futures_util::future::BoxFuture;
 use parlance_broker::BrokerError;
+use parlance_chassis::traces::Span;
 use parlance_domain::{
     command::{Command, CommandName},
     id::{SessionId, UserId},
     rejection::{Code, Rejection},
+    trace::TraceParent,
     user::Profile,
 };
 use parlance_store::StoreError;
@@ -77,18 +80,34 @@ pub struct Actor {
     pub route_of: Option<Arc<Dialect>>,
     /// What the user's token lets him use. A backend may use everything, for whomever it acts: it is who issues tokens.
     pub grants: Grants,
+    /// Where the trace of the command goes on, if it is traced.
+    pub trace: Option<TraceParent>,
 }
 
 impl Actor {
     /// A user's request.
     pub fn user(identity: Identity) -> Self {
         let grants = identity.grants;
-        Self { profile: Some(identity.user), socket: None, service: false, route_of: None, grants }
+        Self {
+            profile: Some(identity.user),
+            socket: None,
+            service: false,
+            route_of: None,
+            grants,
+            trace: None,
+        }
     }
 
     /// A backend's request, for a user or for none.
     pub fn service(user: Option<Profile>) -> Self {
-        Self { profile: user, socket: None, service: true, route_of: None, grants: Grants::Everything }
+        Self {
+            profile: user,
+            socket: None,
+            service: true,
+            route_of: None,
+            grants: Grants::Everything,
+            trace: None,
+        }
     }
 
     /// The same, by a route of this dialect.
@@ -99,7 +118,8 @@ impl Actor {
     /// A user's socket.
     pub fn socket(socket: &Arc<Session>) -> Self {
         let (profile, grants) = socket.standing();
-        Self { profile: Some(profile), socket: Some(socket.clone()), service: false, route_of: None, grants }
+        let socket = Some(socket.clone());
+        Self { profile: Some(profile), socket, service: false, route_of: None, grants, trace: None }
     }
 
     /// The user.
@@ -157,57 +177,96 @@ pub type Answer = Box<dyn FnOnce(Result<Value, Rejection>) + Send>;
 /// Carries a command out. When it returns, everything that the actor asks for later comes after it; `answer` may
 /// be called later still.
 pub async fn apply(app: &App, actor: &Actor, command: Command, answer: Answer) {
-    let answer = counted(command.name().as_str(), answer);
+    let name = command.name().as_str();
+    let span = app.traces.begin(name);
+    let traced = span.traceparent().map(|trace| Actor { trace: TraceParent::new(&trace), ..actor.clone() });
+    let actor = traced.as_ref().unwrap_or(actor);
+    let answer = counted(name, span, answer);
+    carry_out(app, actor, command, answer).await;
+}
+
+/// Each on the heap: what all of them need together, in turn, is more than a thread has for its stack.
+fn carry_out<'a>(app: &'a App, actor: &'a Actor, command: Command, answer: Answer) -> BoxFuture<'a, ()> {
     match command {
-        Command::Authenticate(token) => answer(authenticate::apply(app, actor, &token).await),
-        Command::Identify(user) => answer(identify::apply(actor, &user)),
-        Command::Resume(resume) => resume::apply(app, actor, resume, answer).await,
-        Command::Echo(payload) => answer(echo::apply(&payload)),
-        Command::Ping => answer(ping::apply(app)),
-        Command::Join(join) => join::apply(app, actor, join, answer).await,
-        Command::Leave(conversation) => leave::apply(app, actor, conversation, answer),
-        Command::ConversationList(list) => conversation_list::apply(app, actor, list, answer),
-        Command::Send(send) => send::apply(app, actor, *send, answer).await,
-        Command::Edit(message, content) => edit::apply(app, actor, message, content, answer).await,
-        Command::Delete(message) => delete::apply(app, actor, message, answer).await,
-        Command::MessageGet(message) => message_get::apply(app, actor, message, answer),
-        Command::React(react) => react::apply(app, actor, react, answer).await,
-        Command::History(history) => history::apply(app, actor, history, answer),
-        Command::Receipt(receipt) => receipt::apply(app, actor, receipt, answer).await,
-        Command::Typing(conversation, state) => answer(typing::apply(app, actor, conversation, state).await),
-        Command::MemberList(list) => member_list::apply(app, actor, list, answer),
-        Command::Stats => answer(stats::apply(app, actor).await),
-        Command::PresenceSet(status) => answer(presence::set(app, actor, status).await),
-        Command::PresenceGet(get) => presence::get(app, actor, get, answer),
-        Command::PresenceList(list) => presence::list(app, actor, list, answer),
-        Command::SessionList(user) => session_list::apply(app, actor, user, answer),
-        Command::CallStart(start) => call::start::apply(app, actor, start, answer).await,
-        Command::CallAnswer(call) => call::answer::apply(app, actor, call, answer).await,
-        Command::CallEnd(call) => call::end::apply(app, actor, call, answer).await,
-        Command::CallSignal(signal) => answer(call::signal::apply(app, actor, signal).await),
-        Command::CallGet(call) => answer(call::get::apply(app, actor, call).await),
-        Command::Emit(event) => answer(emit::apply(app, actor, *event).await),
-        Command::Disconnect(user) => answer(disconnect::apply(app, actor, &user).await),
-        Command::Revoke(revoke) => answer(revoke::apply(app, actor, revoke).await),
-        Command::NotificationList(list) => notifications::list(app, actor, &list, answer),
-        Command::NotificationRead(read) => answer(notifications::read(app, actor, read).await),
-        Command::Notify(notify) => answer(notify::apply(app, actor, *notify).await),
-        Command::ConversationGet(id) => conversation::get::apply(app, actor, id, answer),
+        Command::Authenticate(token) => {
+            Box::pin(async move { answer(authenticate::apply(app, actor, &token).await) })
+        }
+        Command::Identify(user) => Box::pin(async move { answer(identify::apply(actor, &user)) }),
+        Command::Resume(resume) => Box::pin(resume::apply(app, actor, resume, answer)),
+        Command::Echo(payload) => Box::pin(async move { answer(echo::apply(&payload)) }),
+        Command::Ping => Box::pin(async move { answer(ping::apply(app)) }),
+        Command::Join(join) => Box::pin(join::apply(app, actor, join, answer)),
+        Command::Leave(conversation) => {
+            Box::pin(async move { leave::apply(app, actor, conversation, answer) })
+        }
+        Command::ConversationList(list) => {
+            Box::pin(async move { conversation_list::apply(app, actor, list, answer) })
+        }
+        Command::Send(send) => Box::pin(send::apply(app, actor, *send, answer)),
+        Command::Edit(message, content) => Box::pin(edit::apply(app, actor, message, content, answer)),
+        Command::Delete(message) => Box::pin(delete::apply(app, actor, message, answer)),
+        Command::MessageGet(message) => {
+            Box::pin(async move { message_get::apply(app, actor, message, answer) })
+        }
+        Command::React(react) => Box::pin(react::apply(app, actor, react, answer)),
+        Command::History(history) => Box::pin(async move { history::apply(app, actor, history, answer) }),
+        Command::Receipt(receipt) => Box::pin(receipt::apply(app, actor, receipt, answer)),
+        Command::Typing(conversation, state) => {
+            Box::pin(async move { answer(typing::apply(app, actor, conversation, state).await) })
+        }
+        Command::MemberList(list) => Box::pin(async move { member_list::apply(app, actor, list, answer) }),
+        Command::Stats => Box::pin(async move { answer(stats::apply(app, actor).await) }),
+        Command::PresenceSet(status) => {
+            Box::pin(async move { answer(presence::set(app, actor, status).await) })
+        }
+        Command::PresenceGet(get) => Box::pin(async move { presence::get(app, actor, get, answer) }),
+        Command::PresenceList(list) => Box::pin(async move { presence::list(app, actor, list, answer) }),
+        Command::SessionList(user) => Box::pin(async move { session_list::apply(app, actor, user, answer) }),
+        Command::CallStart(start) => Box::pin(call::start::apply(app, actor, start, answer)),
+        Command::CallAnswer(call) => Box::pin(call::answer::apply(app, actor, call, answer)),
+        Command::CallEnd(call) => Box::pin(call::end::apply(app, actor, call, answer)),
+        Command::CallSignal(signal) => {
+            Box::pin(async move { answer(call::signal::apply(app, actor, signal).await) })
+        }
+        Command::CallGet(call) => Box::pin(async move { answer(call::get::apply(app, actor, call).await) }),
+        Command::Emit(event) => Box::pin(async move { answer(emit::apply(app, actor, *event).await) }),
+        Command::Disconnect(user) => {
+            Box::pin(async move { answer(disconnect::apply(app, actor, &user).await) })
+        }
+        Command::Revoke(revoke) => Box::pin(async move { answer(revoke::apply(app, actor, revoke).await) }),
+        Command::NotificationList(list) => {
+            Box::pin(async move { notifications::list(app, actor, &list, answer) })
+        }
+        Command::NotificationRead(read) => {
+            Box::pin(async move { answer(notifications::read(app, actor, read).await) })
+        }
+        Command::Notify(notify) => Box::pin(async move { answer(notify::apply(app, actor, *notify).await) }),
+        Command::ConversationGet(id) => {
+            Box::pin(async move { conversation::get::apply(app, actor, id, answer) })
+        }
         Command::ConversationCreate(create) => {
-            answer(conversation::create::apply(app, actor, *create).await);
+            Box::pin(async move { answer(conversation::create::apply(app, actor, *create).await) })
         }
         Command::ConversationUpdate(update) => {
-            answer(conversation::update::apply(app, actor, *update).await);
+            Box::pin(async move { answer(conversation::update::apply(app, actor, *update).await) })
         }
-        Command::ConversationDelete(id) => answer(conversation::delete::apply(app, actor, &id).await),
-        Command::ParticipantList(list) => participant::list(app, actor, list, answer),
-        Command::ParticipantAdd(add) => answer(participant::add(app, actor, add).await),
-        Command::ParticipantRemove(id, user) => answer(participant::remove(app, actor, &id, &user).await),
-        Command::UserPut(user) => answer(user::put(app, actor, *user).await),
-        Command::UserImport(users) => answer(user::import(app, actor, &users).await),
-        Command::UserGet(user) => user::get(app, actor, user, answer),
-        Command::UserList(list) => user::list(app, actor, list, answer),
-        Command::UserDelete(user) => answer(user::delete(app, actor, &user).await),
+        Command::ConversationDelete(id) => {
+            Box::pin(async move { answer(conversation::delete::apply(app, actor, &id).await) })
+        }
+        Command::ParticipantList(list) => {
+            Box::pin(async move { participant::list(app, actor, list, answer) })
+        }
+        Command::ParticipantAdd(add) => {
+            Box::pin(async move { answer(participant::add(app, actor, add).await) })
+        }
+        Command::ParticipantRemove(id, user) => {
+            Box::pin(async move { answer(participant::remove(app, actor, &id, &user).await) })
+        }
+        Command::UserPut(user) => Box::pin(async move { answer(user::put(app, actor, *user).await) }),
+        Command::UserImport(users) => Box::pin(async move { answer(user::import(app, actor, &users).await) }),
+        Command::UserGet(user) => Box::pin(async move { user::get(app, actor, user, answer) }),
+        Command::UserList(list) => Box::pin(async move { user::list(app, actor, list, answer) }),
+        Command::UserDelete(user) => Box::pin(async move { answer(user::delete(app, actor, &user).await) }),
     }
 }
 
@@ -225,12 +284,20 @@ pub async fn call(app: &App, actor: &Actor, command: Command) -> Result<Value, R
     answered.await.unwrap_or_else(|_| Err(Code::Unavailable.into()))
 }
 
-fn counted(command: &'static str, answer: Answer) -> Answer {
+/// Counts what becomes of a command and how long its answer takes, and ends its span with it.
+fn counted(command: &'static str, mut span: Span, answer: Answer) -> Answer {
+    let begun = Instant::now();
     Box::new(move |outcome| {
         let result = outcome.as_ref().map_or_else(|rejection| rejection.code.as_str(), |_| "ok");
         metrics::counter!(crate::metrics::COMMANDS.name, "command" => command, "result" => result)
             .increment(1);
+        metrics::histogram!(crate::metrics::COMMAND_SECONDS.name, "command" => command)
+            .record(begun.elapsed());
         tracing::debug!(command, result, "command");
+        if outcome.is_err() {
+            span.fail(result);
+        }
+        drop(span);
         answer(outcome);
     })
 }

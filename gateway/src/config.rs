@@ -2,6 +2,7 @@
 //! defaults and bounds stand in the section's own file; where values come from is the chassis' business.
 
 mod auth;
+mod drain;
 mod gateway;
 mod limits;
 mod server;
@@ -12,12 +13,13 @@ use std::path::Path;
 
 use parlance_chassis::config::{
     self, ConfigErrors, Environment, Invalid, Problem, Reader, Schema, Sources,
-    sections::{AdminSection, LogSection, PostgresSection, PresenceSection, RedisSection, ShutdownSection},
+    sections::{AdminSection, LogSection, PostgresSection, PresenceSection, RedisSection, ShutdownSection, TracesSection},
 };
 
 use crate::web::origins::Origins;
 
 pub use auth::AuthSection;
+pub use drain::DrainSection;
 pub use gateway::{GatewaySection, PresenceReaders};
 pub use limits::LimitsSection;
 pub use server::ServerSection;
@@ -49,6 +51,10 @@ pub struct Config {
     pub admin: AdminSection,
     /// What is logged.
     pub log: LogSection,
+    /// Where traces go.
+    pub traces: TracesSection,
+    /// How it takes leave of its clients.
+    pub drain: DrainSection,
     /// How it ends.
     pub shutdown: ShutdownSection,
 }
@@ -68,6 +74,8 @@ impl Config {
             PostgresSection::SETTINGS,
             AdminSection::SETTINGS,
             LogSection::SETTINGS,
+            TracesSection::SETTINGS,
+            DrainSection::SETTINGS,
             ShutdownSection::SETTINGS,
         ])
         .beside(&["calls", "ingest", "notifications"])
@@ -101,6 +109,8 @@ impl Config {
         let postgres = PostgresSection::read(reader);
         let admin = AdminSection::read(reader);
         let log = LogSection::read(reader);
+        let traces = TracesSection::read(reader);
+        let drain = DrainSection::read(reader);
         let shutdown = ShutdownSection::read(reader);
         let config = Self {
             server: server?,
@@ -114,6 +124,8 @@ impl Config {
             postgres: postgres?,
             admin: admin?,
             log: log?,
+            traces: traces?,
+            drain: drain?,
             shutdown: shutdown?,
         };
         config.check(reader)?;
@@ -129,7 +141,7 @@ impl Config {
                     .hint("list the origins of your own pages in server.origins");
             return Err(reader.refuse(&auth::TOKEN_COOKIE, problem));
         }
-        Ok(())
+        self.drain.check(&self.shutdown, reader)
     }
 
     /// What an operator should know although the gateway starts with it.

@@ -30,7 +30,12 @@ use parlance_broker::{
     partition::Partition,
     subscriber::{Inbox, Subscriber},
 };
-use parlance_chassis::{lifecycle, readiness::Check};
+use parlance_chassis::{
+    clock::Clock,
+    lifecycle::{self, CancellationToken},
+    readiness::Check,
+    traces::Traces,
+};
 use parlance_domain::{
     id::{ConversationId, SessionId, UserId},
     rejection::{Code, Rejection},
@@ -144,6 +149,9 @@ pub(crate) struct Shared {
     repairs: Semaphore,
     lanes: Lanes,
     delivered: metrics::Counter,
+    fanned_out: metrics::Histogram,
+    clock: Clock,
+    traces: Traces,
     /// Where deliveries count as receipts, when a dialect asks for it.
     deliveries: Receipts,
     typing: Typing,
@@ -182,12 +190,18 @@ pub struct Parts {
     pub check: Check,
     /// How many dispatch workers there are.
     pub workers: usize,
+    /// What the stamps of events are compared with.
+    pub clock: Clock,
+    /// Where spans are made.
+    pub traces: Traces,
     /// How often the heads of all live conversations are compared.
     pub compare_every: Duration,
     /// What it stands under who is in a conversation here.
     pub lease: Lease,
     /// In a conversation with more members nobody is told who comes and goes.
     pub announced_members: u64,
+    /// From then on nobody is told any more who is in a conversation here.
+    pub closing: CancellationToken,
 }
 
 impl Fanout {
@@ -195,8 +209,12 @@ impl Fanout {
     pub fn start(parts: Parts, lifecycle: &lifecycle::Handle) -> Self {
         let delivered = metrics::counter!(crate::metrics::DELIVERIES.name);
         let attendance = Attendance::default();
-        let telling =
-            Telling { broker: parts.broker.clone(), lease: parts.lease, announced: parts.announced_members };
+        let telling = Telling {
+            broker: parts.broker.clone(),
+            lease: parts.lease,
+            announced: parts.announced_members,
+            closing: parts.closing,
+        };
         attendance.tell(telling, lifecycle);
         let members = Members::new(parts.broker.clone());
         let shared = Arc::new(Shared {
@@ -211,6 +229,9 @@ impl Fanout {
             repairs: Semaphore::new(REPAIRS),
             lanes: Lanes::start(parts.workers, &delivered, lifecycle),
             delivered,
+            fanned_out: metrics::histogram!(crate::metrics::FANOUT_SECONDS.name),
+            clock: parts.clock,
+            traces: parts.traces,
             deliveries: parts.receipts,
             typing: parts.typing,
         });

@@ -5,7 +5,7 @@
 //! tells it again what it could not be told. All of it stands under the gateway's [lease], so it need not be repeated
 //! while nothing changes; under another lease everything is told anew.
 //!
-//! While the gateway drains nobody is removed: clients are back on another gateway in a moment, and what stands under
+//! While the gateway closes its transports nobody is removed: clients are back on another gateway in a moment, and what stands under
 //! this one's lease runs out a while after its end.
 
 mod book;
@@ -27,7 +27,10 @@ use parlance_broker::{
     lease::LeaseId,
     presence::{ConnectedSession, Presences, Transition},
 };
-use parlance_chassis::{clock::Clock, lifecycle};
+use parlance_chassis::{
+    clock::Clock,
+    lifecycle::{self, CancellationToken},
+};
 use parlance_domain::{
     id::{SessionId, UserId},
     rejection::{Code, Rejection},
@@ -35,7 +38,7 @@ use parlance_domain::{
 };
 use tokio::sync::Notify;
 
-use crate::socket::session::Session;
+use crate::{drain::Stages, socket::session::Session};
 pub use book::Counts;
 use book::{Book, Step, Work};
 use lease::Lease;
@@ -57,6 +60,7 @@ struct Inner {
     book: Mutex<Book>,
     changed: Notify,
     is_failing: AtomicBool,
+    closing: CancellationToken,
     lifecycle: lifecycle::Handle,
 }
 
@@ -68,6 +72,7 @@ impl Presence {
         clock: Clock,
         deadline: Duration,
         lifecycle: &lifecycle::Handle,
+        stages: &Stages,
     ) -> Self {
         let presence = Self(Arc::new(Inner {
             presences: Presences::new(broker.clone()),
@@ -76,6 +81,7 @@ impl Presence {
             book: Mutex::default(),
             changed: Notify::new(),
             is_failing: AtomicBool::new(false),
+            closing: stages.closing.clone(),
             lifecycle: lifecycle.clone(),
         }));
         lifecycle.spawn_support("presence", presence.clone().run(lease));
@@ -104,7 +110,7 @@ impl Presence {
 
     /// Notes that a socket has ended, which may be noted twice.
     pub fn disconnected(&self, user: &UserId, session: &SessionId) {
-        if self.0.lifecycle.soft().is_cancelled() {
+        if self.0.closing.is_cancelled() {
             self.lock().forget(user, session);
         } else {
             self.lock().disconnected(user, session);

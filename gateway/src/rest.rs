@@ -14,6 +14,7 @@ mod events;
 mod health;
 mod idempotency;
 mod limit;
+mod measured;
 mod members;
 mod messages;
 mod notifications;
@@ -84,6 +85,7 @@ pub fn around(app: App, origins: &AllowedNow) -> Router {
     cors::around(router(app.clone()), origins, cors::rest)
         .layer(middleware::from_fn(health::for_every_page))
         .layer(middleware::from_fn_with_state(app, dialect_routes::beside))
+        .layer(middleware::from_fn(measured::measured))
 }
 
 /// All routes of the gateway's own. Whatever else is asked for is answered 404 or 405, in the same form.

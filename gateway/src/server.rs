@@ -7,18 +7,20 @@ mod reload;
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::Router;
-use parlance_chassis::{admin, clock::Clock, lifecycle::Handle, listen, metrics, readiness::Readiness};
+use parlance_chassis::{admin, clock::Clock, lifecycle::Handle, listen, readiness::Readiness};
 use tokio::net::TcpListener;
 
 use crate::{
     auth::Auth,
     config::{Config, ServerSection},
     dialect::Catalog,
+    drain::{self, Stages},
     listener::{self, HttpLimits},
+    metrics,
     rest,
     socket::{
         connect::{self, Namespaces},
-        wire::{self, KillReason, SlowReader, SocketPath, SocketPaths, WireConfig, Wires},
+        wire::{self, SlowReader, SocketPath, SocketPaths, WireConfig},
     },
     web::{self, origins::AllowedNow},
 };
@@ -57,8 +59,6 @@ pub async fn start(
     lifecycle: &Handle,
 ) -> Result<Addresses, StartError> {
     let recorder = metrics::install()?;
-    metrics::describe(crate::metrics::METRICS);
-    metrics::describe(wire::METRICS);
     // Before the files are read for the first time: nothing that is asked for meanwhile is missed.
     let reloads = lifecycle.reloads();
     let readiness = Readiness::new(lifecycle);
@@ -71,8 +71,9 @@ pub async fn start(
     // Started first: probes see a gateway that is alive and not ready while it connects.
     let admin = admin::serve(admin, readiness, recorder, lifecycle, Router::new())?;
 
+    let stages = Stages::new(lifecycle);
     // On the heap: starting takes a large state, once.
-    let started = Box::pin(parts::start(config, clock, auth, lifecycle, check));
+    let started = Box::pin(parts::start(config, clock, auth, lifecycle, &stages, check));
     let Started { app, cluster, outgoing } = started.await?;
     let dialects = app.dialects.catalog();
     let paths = SocketPaths::new(socket_paths(&app.config.server, &dialects)?);
@@ -86,14 +87,14 @@ pub async fn start(
     connect::open(&io, &app, &dialects, &namespaces).await?;
     lifecycle
         .spawn_support("events for everyone", outgoing.run(io.clone(), namespaces.clone(), lifecycle.hard()));
-    close_at_soft_stop(wires, lifecycle);
+    drain::start(app.config.drain, wires, stages.clone(), lifecycle);
     let served = Served { io, namespaces, paths: paths.clone(), origins: origins.clone() };
     lifecycle.spawn("reload", reload::run(app.clone(), served, reloads, lifecycle.soft()));
 
     let rest = rest::around(app, &origins);
     let routes = web::around(wire::in_front_of(rest, sockets, paths), hsts);
     let address = public.local_addr()?;
-    listener::serve(public, routes, http_limits, lifecycle);
+    listener::serve(public, routes, http_limits, stages.deaf, lifecycle);
     tracing::info!(%address, %admin, "gateway is listening");
     Ok(Addresses { public: address, admin })
 }
@@ -124,15 +125,4 @@ fn wire_config(config: &Config, paths: SocketPaths, origins: AllowedNow) -> Wire
         packets: wire::packets_beside(config.limits.events),
         ..WireConfig::default()
     }
-}
-
-/// At the soft stop every client's transport is closed: clients see `transport close` and reconnect elsewhere.
-fn close_at_soft_stop(wires: Arc<Wires>, lifecycle: &Handle) {
-    let soft = lifecycle.soft();
-    lifecycle.spawn("drain", async move {
-        soft.cancelled().await;
-        wires.kill_all(KillReason::Drain);
-        wires.emptied().await;
-        Ok::<(), std::convert::Infallible>(())
-    });
 }

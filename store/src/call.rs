@@ -29,7 +29,9 @@ impl Store {
     /// As every query.
     pub async fn call(&self, id: CallId) -> Result<Option<Call>, StoreError> {
         let row: Option<CallRow> = self
-            .run(async |connection| Ok(query_as(BY_ID).bind(id.uuid()).fetch_optional(connection).await?))
+            .run("call", async |connection| {
+                Ok(query_as(BY_ID).bind(id.uuid()).fetch_optional(connection).await?)
+            })
             .await?;
         row.map(CallRow::call).transpose()
     }
@@ -45,7 +47,7 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<Call>, StoreError> {
         let rows: Vec<CallRow> = self
-            .run(async |connection| {
+            .run("calls", async |connection| {
                 Ok(query_as(PAGE)
                     .bind(conversation.as_str())
                     .bind(before.map_or(Uuid::max(), CallId::uuid))
@@ -68,7 +70,7 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<Call>, StoreError> {
         let rows: Vec<CallRow> = self
-            .run(async |connection| {
+            .run("calls_since", async |connection| {
                 Ok(query_as(SINCE)
                     .bind(conversation.as_str())
                     .bind(row::signed(since.epoch))
@@ -93,7 +95,7 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<CallId>, StoreError> {
         let rows: Vec<(Uuid,)> = self
-            .run(async |connection| {
+            .run("overdue_calls", async |connection| {
                 Ok(query_as(OVERDUE)
                     .bind(overdue.ringing_since.to_datetime())
                     .bind(overdue.ongoing_since.to_datetime())

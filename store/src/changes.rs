@@ -89,11 +89,13 @@ impl Store {
         bounds: Bounds,
     ) -> Result<Changes, StoreError> {
         let messages = self
-            .run(async |connection| messages_since(connection, conversation, since, newest, bounds).await)
+            .run("changes_since", async |connection| {
+                messages_since(connection, conversation, since, newest, bounds).await
+            })
             .await?;
         let participants = self.participants_since(conversation, since.version, bounds.rows).await?;
         let calls = self.calls_since(conversation, since.version, bounds.rows).await?;
-        let head = self.run(async |connection| head(connection, conversation).await).await?;
+        let head = self.run("changes_since", async |connection| head(connection, conversation).await).await?;
         Ok(Changes {
             messages,
             participants: changed(participants, bounds, |row| row.version),

@@ -44,7 +44,7 @@ impl Store {
     /// As every query.
     pub async fn heads(&self, conversation: &ConversationId) -> Result<Option<Heads>, StoreError> {
         let row: Option<(i64, i64, i64)> = self
-            .run(async |connection| {
+            .run("heads", async |connection| {
                 Ok(query_as("SELECT epoch, head_rev, head_seq FROM conversations WHERE id = $1")
                     .bind(conversation.as_str())
                     .fetch_optional(connection)
@@ -59,7 +59,7 @@ impl Store {
     /// # Errors
     /// As every query.
     pub async fn conversation(&self, id: &ConversationId) -> Result<Option<StoredConversation>, StoreError> {
-        self.run(async |connection| read(connection, id).await).await
+        self.run("conversation", async |connection| read(connection, id).await).await
     }
 }
 

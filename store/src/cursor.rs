@@ -24,7 +24,7 @@ impl Store {
     /// As every query.
     pub async fn furthest(&self, conversation: &ConversationId) -> Result<Furthest, StoreError> {
         let rows: Vec<(bool, String, i64)> = self
-            .run(async |connection| {
+            .run("furthest", async |connection| {
                 Ok(query_as(FURTHEST).bind(conversation.as_str()).fetch_all(connection).await?)
             })
             .await?;

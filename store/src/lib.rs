@@ -11,6 +11,7 @@ pub mod cursor;
 pub mod error;
 pub mod list;
 pub mod message;
+pub mod metrics;
 pub mod notification;
 pub mod outbox;
 pub mod participant;

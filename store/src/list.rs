@@ -62,7 +62,7 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<Joined>, StoreError> {
         let rows: Vec<(String, String, i64, DateTime<Utc>)> = self
-            .run(async |connection| {
+            .run("joined", async |connection| {
                 Ok(query_as(JOINED)
                     .bind(user.as_str())
                     .bind(after.map(|(active_at, _)| *active_at))
@@ -99,7 +99,7 @@ impl Store {
         let read: Vec<i64> = joined.iter().map(|joined| row::signed(joined.read.0)).collect();
         let except: Vec<Uuid> = unread.except.iter().map(|id| id.uuid()).collect();
         let (rows, messages): (Vec<ListedRow>, Vec<Message>) = self
-            .run(async |connection| {
+            .run("listed", async |connection| {
                 let rows: Vec<ListedRow> = query_as(LISTED)
                     .bind(&ids)
                     .bind(&read)

@@ -35,7 +35,9 @@ impl Store {
     /// As every query.
     pub async fn message(&self, id: MessageId) -> Result<Option<Message>, StoreError> {
         let row: Option<MessageRow> = self
-            .run(async |connection| Ok(query_as(BY_ID).bind(id.uuid()).fetch_optional(connection).await?))
+            .run("message", async |connection| {
+                Ok(query_as(BY_ID).bind(id.uuid()).fetch_optional(connection).await?)
+            })
             .await?;
         row.map(MessageRow::message).transpose()
     }
@@ -47,7 +49,7 @@ impl Store {
     pub async fn places(&self, ids: &[MessageId]) -> Result<Vec<Place>, StoreError> {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
         let rows: Vec<(Uuid, String, i64, String)> = self
-            .run(async |connection| {
+            .run("places", async |connection| {
                 Ok(query_as("SELECT id, conversation_id, seq, sender_id FROM messages WHERE id = ANY($1)")
                     .bind(&ids)
                     .fetch_all(connection)

@@ -42,7 +42,7 @@ impl Store {
         mut notification: Notification,
     ) -> Result<Notification, StoreError> {
         let created_at: DateTime<Utc> = self
-            .run(async |connection| {
+            .run("insert_notification", async |connection| {
                 Ok(query_scalar(INSERT)
                     .bind(notification.id.uuid())
                     .bind(notification.user.as_str())
@@ -67,7 +67,7 @@ impl Store {
         page: &NotificationPage,
     ) -> Result<Vec<Notification>, StoreError> {
         let rows: Vec<NotificationRow> = self
-            .run(async |connection| {
+            .run("notifications", async |connection| {
                 Ok(query_as(PAGE)
                     .bind(user.as_str())
                     .bind(page.after.map(|(at, _)| at.to_datetime()))
@@ -95,7 +95,7 @@ impl Store {
         present: bool,
     ) -> Result<u64, StoreError> {
         let count: i64 = self
-            .run(async |connection| {
+            .run("unread_notifications", async |connection| {
                 Ok(query_scalar(UNREAD)
                     .bind(user.as_str())
                     .bind(granted.map(texts))
@@ -119,7 +119,7 @@ impl Store {
         present: bool,
     ) -> Result<u64, StoreError> {
         let ids = ids.map(uuids);
-        self.run(async |connection| {
+        self.run("read_notifications", async |connection| {
             let marked = match &ids {
                 Some(ids) => query(READ_SOME).bind(user.as_str()).bind(ids).execute(connection).await?,
                 None => query(READ_ALL).bind(user.as_str()).bind(present).execute(connection).await?,

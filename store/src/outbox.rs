@@ -84,7 +84,9 @@ impl Store {
     where
         F: Future<Output = Result<(), E>>,
     {
-        let mut lease = self.lease().await?;
+        // Closed by nobody.
+        let _turn = self.nested().acquire().await;
+        let mut lease = self.lease("flush_outbox").await?;
         let work = flush_in(&mut lease.connection, conversation, append);
         let answer = timeout(self.deadline(), work).await;
         lease.end(answer)
@@ -96,7 +98,7 @@ impl Store {
     /// As every query.
     pub async fn stale_outbox(&self, age: Duration, limit: u32) -> Result<Vec<ConversationId>, StoreError> {
         let ids: Vec<String> = self
-            .run(async |connection| {
+            .run("stale_outbox", async |connection| {
                 Ok(query_scalar(STALE)
                     .bind(age.as_secs_f64())
                     .bind(i64::from(limit))

@@ -51,7 +51,7 @@ impl Store {
     /// As every query.
     pub async fn members(&self, conversation: &ConversationId) -> Result<Option<Vec<Member>>, StoreError> {
         let rows: Vec<(Option<String>, Option<String>)> = self
-            .run(async |connection| {
+            .run("members", async |connection| {
                 Ok(query_as(MEMBERS).bind(conversation.as_str()).fetch_all(connection).await?)
             })
             .await?;
@@ -78,7 +78,7 @@ impl Store {
         user: &UserId,
     ) -> Result<Option<ParticipantRole>, StoreError> {
         let role: Option<String> = self
-            .run(async |connection| {
+            .run("member_role", async |connection| {
                 Ok(query_scalar(MEMBER_ROLE)
                     .bind(conversation.as_str())
                     .bind(user.as_str())
@@ -100,7 +100,7 @@ impl Store {
     ) -> Result<HashSet<UserId>, StoreError> {
         let users: Vec<&str> = users.iter().map(UserId::as_str).collect();
         let members: Vec<String> = self
-            .run(async |connection| {
+            .run("members_among", async |connection| {
                 Ok(query_scalar(AMONG).bind(conversation.as_str()).bind(&users).fetch_all(connection).await?)
             })
             .await?;
@@ -119,7 +119,7 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<ParticipantState>, StoreError> {
         let rows: Vec<ParticipantRow> = self
-            .run(async |connection| {
+            .run("participants_since", async |connection| {
                 Ok(query_as(SINCE)
                     .bind(conversation.as_str())
                     .bind(row::signed(since.epoch))

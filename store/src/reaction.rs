@@ -39,7 +39,9 @@ impl Store {
         }
         let ids: Vec<Uuid> = messages.iter().map(|id| id.uuid()).collect();
         let rows: Vec<ReactionRow> = self
-            .run(async |connection| Ok(query_as(REACTIONS).bind(&ids).fetch_all(connection).await?))
+            .run("reactions", async |connection| {
+                Ok(query_as(REACTIONS).bind(&ids).fetch_all(connection).await?)
+            })
             .await?;
         let mut found: HashMap<MessageId, Vec<StoredReaction>> = HashMap::new();
         for row in rows {

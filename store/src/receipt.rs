@@ -38,7 +38,7 @@ impl Store {
     ) -> Result<Vec<(UserId, Seq, Seq)>, StoreError> {
         let users: Vec<&str> = users.iter().map(|user| user.as_str()).collect();
         let rows: Vec<(String, i64, i64)> = self
-            .run(async |connection| {
+            .run("cursors", async |connection| {
                 Ok(query_as(CURSORS).bind(conversation.as_str()).bind(&users).fetch_all(connection).await?)
             })
             .await?;
@@ -59,7 +59,7 @@ impl Store {
     ) -> Result<Vec<Covered>, StoreError> {
         let places: Vec<i64> = places.iter().map(|place| row::signed(place.0)).collect();
         let rows: Vec<(Uuid, i64, String)> = self
-            .run(async |connection| {
+            .run("covered", async |connection| {
                 Ok(query_as(COVERED).bind(conversation.as_str()).bind(&places).fetch_all(connection).await?)
             })
             .await?;
@@ -84,7 +84,7 @@ impl Store {
     ) -> Result<u64, StoreError> {
         let except: Vec<Uuid> = stretch.except.iter().map(|id| id.uuid()).collect();
         let count: i64 = self
-            .run(async |connection| {
+            .run("count_of_others", async |connection| {
                 Ok(query_scalar(COUNT)
                     .bind(conversation.as_str())
                     .bind(row::signed(stretch.above.0))

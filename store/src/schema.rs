@@ -29,7 +29,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Schema`] when one is missing; otherwise as every query.
     pub async fn check_schema(&self) -> Result<(), StoreError> {
-        let applied = self.run(applied).await?;
+        let applied = self.run("check_schema", applied).await?;
         let missing = MIGRATIONS.iter().find(|known| !applied.contains(&known.version));
         missing.map_or(Ok(()), |missing| {
             let name = &missing.description;
@@ -47,7 +47,7 @@ impl Store {
     /// [`StoreError::Layout`] when the record differs; otherwise as every query.
     pub async fn check_layout(&self, configured: &str) -> Result<(), StoreError> {
         let recorded: String = self
-            .run(async |connection| {
+            .run("check_layout", async |connection| {
                 sqlx::query("INSERT INTO layout (partitions) VALUES ($1) ON CONFLICT DO NOTHING")
                     .bind(configured)
                     .execute(&mut *connection)

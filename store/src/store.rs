@@ -1,17 +1,24 @@
 //! The pool, and the deadline that everything done with it has.
 
-use std::{str::FromStr, time::Duration};
+use std::{
+    str::FromStr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use sqlx::{
     Connection, PgConnection, PgPool, Postgres,
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
-use tokio::time::error::Elapsed;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{error::Elapsed, timeout},
+};
 
-use crate::error::StoreError;
+use crate::{error::StoreError, metrics};
 
-/// How long to wait for a connection: also how long it takes to find out that Postgres is away.
+/// How long to wait for a turn, and then for a connection: also how long it takes to find out that Postgres is away.
 const ACQUIRE_DEADLINE: Duration = Duration::from_secs(2);
 
 /// How to reach Postgres. It has no `Debug`: the URL carries a password.
@@ -33,6 +40,13 @@ pub struct Store {
     pool: PgPool,
     options: PgConnectOptions,
     deadline: Duration,
+    patience: Duration,
+    /// As many as there are connections. Who waits for the pool itself has less and less time to open or to test a
+    /// connection; were many waiting, none could be opened any more. So they wait here, and who has a turn has all the time.
+    turns: Arc<Semaphore>,
+    /// For work that holds a connection while it may need another one: were all connections held by such work, each would
+    /// wait for the others.
+    nested: Arc<Semaphore>,
 }
 
 impl Store {
@@ -61,25 +75,31 @@ impl Store {
             ("statement_timeout", ms.as_str()),
             ("idle_in_transaction_session_timeout", ms.as_str()),
         ]);
+        let connections = config.connections.max(2);
+        let patience = config.deadline.min(ACQUIRE_DEADLINE);
         let pool = PgPoolOptions::new()
-            .max_connections(config.connections.max(2))
-            .acquire_timeout(config.deadline.min(ACQUIRE_DEADLINE))
+            .max_connections(connections)
+            .acquire_timeout(patience)
             .idle_timeout(Duration::from_secs(300))
             .connect_lazy_with(limited);
-        Ok(Self { pool, options: plain, deadline: config.deadline })
+        let permits = |number| Arc::new(Semaphore::new(usize::try_from(number).unwrap_or(1)));
+        let (turns, nested) = (permits(connections), permits(connections / 2));
+        Ok(Self { pool, options: plain, deadline: config.deadline, patience, turns, nested })
     }
 
-    /// Does something with one connection, within the deadline.
+    /// Does something with one connection, within the deadline. By `operation` it is known on `/metrics`.
     ///
     /// # Errors
     /// What the work answers; that Postgres is away, or that time is over.
     pub async fn run<T>(
         &self,
+        operation: &'static str,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let mut lease = self.lease().await?;
-        let work = work(&mut lease.connection);
-        let answer = tokio::time::timeout(self.deadline, work).await;
+        let mut lease = self.lease(operation).await?;
+        // On the heap: what is done inside of others' futures would make them all large.
+        let work = Box::pin(work(&mut lease.connection));
+        let answer = timeout(self.deadline, work).await;
         lease.end(answer)
     }
 
@@ -89,9 +109,10 @@ impl Store {
     /// As [`Store::run`]. After an error in the commit itself it is unknown whether it took effect.
     pub async fn transaction<T>(
         &self,
+        operation: &'static str,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        self.run(async |connection| {
+        self.run(operation, async |connection| {
             let mut transaction = connection.begin().await?;
             let answer = work(&mut transaction).await?;
             transaction.commit().await?;
@@ -105,12 +126,33 @@ impl Store {
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.run(async |connection| Ok(connection.ping().await?)).await
+        self.run("ping", async |connection| Ok(connection.ping().await?)).await
     }
 
     /// A connection of the pool for one unit of work; [`Store::run`] wherever it can be.
-    pub(crate) async fn lease(&self) -> Result<Lease, StoreError> {
-        Ok(Lease { connection: self.pool.acquire().await?, finished: false })
+    pub(crate) async fn lease(&self, operation: &'static str) -> Result<Lease, StoreError> {
+        let begun = Instant::now();
+        let acquired = self.acquire().await;
+        metrics::waited(begun.elapsed());
+        let (connection, turn) = acquired.inspect_err(|_| metrics::had_no_connection(operation))?;
+        Ok(Lease { connection, _turn: turn, operation, begun: Instant::now(), finished: false })
+    }
+
+    async fn acquire(&self) -> Result<(PoolConnection<Postgres>, OwnedSemaphorePermit), StoreError> {
+        let turn = timeout(self.patience, Arc::clone(&self.turns).acquire_owned()).await;
+        let Ok(Ok(turn)) = turn else {
+            return Err(StoreError::Unavailable(String::from("all connections are in use")));
+        };
+        Ok((self.pool.acquire().await?, turn))
+    }
+
+    /// Taken by work that may need a second connection while it has one, and kept as long as the first.
+    pub(crate) fn nested(&self) -> &Semaphore {
+        &self.nested
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
     }
 
     /// How long one unit of work may take.
@@ -134,6 +176,9 @@ impl Store {
 #[derive(Debug)]
 pub(crate) struct Lease {
     pub(crate) connection: PoolConnection<Postgres>,
+    _turn: OwnedSemaphorePermit,
+    operation: &'static str,
+    begun: Instant,
     finished: bool,
 }
 
@@ -141,7 +186,10 @@ impl Lease {
     /// Returns the connection to the pool, if the work was finished in time.
     pub(crate) fn end<T>(mut self, answer: Result<Result<T, StoreError>, Elapsed>) -> Result<T, StoreError> {
         self.finished = answer.is_ok();
-        answer.unwrap_or_else(|_elapsed| Err(StoreError::TimedOut(String::from("the deadline is over"))))
+        let answer =
+            answer.unwrap_or_else(|_elapsed| Err(StoreError::TimedOut(String::from("the deadline is over"))));
+        metrics::worked(self.operation, self.begun.elapsed(), answer.is_ok());
+        answer
     }
 }
 

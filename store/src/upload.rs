@@ -17,7 +17,7 @@ impl Store {
     /// # Errors
     /// As every query.
     pub async fn insert_upload(&self, upload: &Upload, path: &str) -> Result<(), StoreError> {
-        self.run(async |connection| {
+        self.run("insert_upload", async |connection| {
             query(INSERT)
                 .bind(upload.id.uuid())
                 .bind(upload.owner.as_str())
@@ -40,7 +40,9 @@ impl Store {
     /// As every query.
     pub async fn upload(&self, id: UploadId) -> Result<Option<(Upload, String)>, StoreError> {
         let found: Option<UploadRow> = self
-            .run(async |connection| Ok(query_as(BY_ID).bind(id.uuid()).fetch_optional(connection).await?))
+            .run("upload", async |connection| {
+                Ok(query_as(BY_ID).bind(id.uuid()).fetch_optional(connection).await?)
+            })
             .await?;
         found.map(UploadRow::upload).transpose()
     }
@@ -51,7 +53,7 @@ impl Store {
     /// As every query.
     pub async fn delete_upload(&self, id: UploadId) -> Result<bool, StoreError> {
         let deleted = self
-            .run(async |connection| {
+            .run("delete_upload", async |connection| {
                 let deletion = query("DELETE FROM uploads WHERE id = $1").bind(id.uuid());
                 Ok(deletion.execute(connection).await?.rows_affected())
             })

@@ -36,7 +36,7 @@ impl Store {
             users.iter().map(|user| field(user)).collect()
         };
         let created: i64 = self
-            .run(async |connection| {
+            .run("put_users", async |connection| {
                 Ok(query_scalar(PUT)
                     .bind(users.iter().map(|user| user.id.as_str()).collect::<Vec<_>>())
                     .bind(column(|user| user.name.as_deref()))
@@ -58,7 +58,7 @@ impl Store {
     /// As every query.
     pub async fn user(&self, id: &UserId) -> Result<Option<StoredUser>, StoreError> {
         let row: Option<FullRow> = self
-            .run(async |connection| {
+            .run("user", async |connection| {
                 let statement =
                     "SELECT id, name, username, avatar, email, role, metadata, updated_at FROM users WHERE id = $1";
                 Ok(query_as(statement).bind(id.as_str()).fetch_optional(connection).await?)
@@ -73,7 +73,7 @@ impl Store {
     /// As every query.
     pub async fn users(&self, after: Option<&UserId>, limit: u64) -> Result<Vec<StoredUser>, StoreError> {
         let rows: Vec<FullRow> = self
-            .run(async |connection| {
+            .run("users", async |connection| {
                 Ok(query_as(USERS)
                     .bind(after.map(UserId::as_str))
                     .bind(row::signed(limit))
@@ -89,7 +89,7 @@ impl Store {
     /// # Errors
     /// As every query.
     pub async fn delete_user(&self, id: &UserId) -> Result<bool, StoreError> {
-        self.run(async |connection| {
+        self.run("delete_user", async |connection| {
             let deleted = sqlx::query("DELETE FROM users WHERE id = $1").bind(id.as_str());
             Ok(deleted.execute(connection).await?.rows_affected() > 0)
         })
@@ -103,7 +103,7 @@ impl Store {
     /// As every query.
     pub async fn upsert_user_claims(&self, claims: &Profile) -> Result<Profile, StoreError> {
         let known: Option<UserRow> = self
-            .run(async |connection| {
+            .run("upsert_user_claims", async |connection| {
                 Ok(query_as(UPSERT_CLAIMS)
                     .bind(claims.id.as_str())
                     .bind(&claims.name)
@@ -124,7 +124,9 @@ impl Store {
         let texts: Vec<&str> = ids.iter().map(UserId::as_str).collect();
         let statement = "SELECT id, last_seen_at FROM users WHERE id = ANY($1) AND last_seen_at IS NOT NULL";
         let rows: Vec<(String, DateTime<Utc>)> = self
-            .run(async |connection| Ok(query_as(statement).bind(&texts).fetch_all(connection).await?))
+            .run("last_seen", async |connection| {
+                Ok(query_as(statement).bind(&texts).fetch_all(connection).await?)
+            })
             .await?;
         rows.into_iter().map(|(id, at)| Ok((row::text("users.id", id)?, at.into()))).collect()
     }
@@ -137,7 +139,7 @@ impl Store {
     pub async fn write_last_seen(&self, seen: &[(UserId, Timestamp)]) -> Result<(), StoreError> {
         let (ids, times): (Vec<&str>, Vec<DateTime<Utc>>) =
             seen.iter().map(|(id, at)| (id.as_str(), at.to_datetime())).unzip();
-        self.run(async |connection| {
+        self.run("write_last_seen", async |connection| {
             sqlx::query(WRITE_LAST_SEEN).bind(ids).bind(times).execute(connection).await?;
             Ok(())
         })
@@ -149,7 +151,7 @@ impl Store {
     /// # Errors
     /// As every query.
     pub async fn profiles(&self, ids: &[UserId]) -> Result<Vec<Profile>, StoreError> {
-        self.run(async |connection| profiles(connection, ids).await).await
+        self.run("profiles", async |connection| profiles(connection, ids).await).await
     }
 }
 

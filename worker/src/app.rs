@@ -15,8 +15,9 @@ use parlance_chassis::{
     exit,
     lifecycle::Handle,
     listen::{self, BindError},
-    metrics::{self, InstallError},
+    metrics::InstallError,
     readiness::Readiness,
+    traces::{self, Traces},
 };
 use parlance_store::{Store, StoreError};
 use tokio::{net::TcpListener, sync::mpsc};
@@ -52,6 +53,9 @@ pub enum StartError {
     /// There is no metrics recorder.
     #[error(transparent)]
     Metrics(#[from] InstallError),
+    /// Traces cannot be sent.
+    #[error(transparent)]
+    Traces(#[from] traces::StartError),
     /// Redis refuses, or disagrees about the partitions.
     #[error(transparent)]
     Broker(#[from] BrokerError),
@@ -100,8 +104,7 @@ pub async fn start(
     admin: TcpListener,
     lifecycle: &Handle,
 ) -> Result<SocketAddr, StartError> {
-    let recorder = metrics::install()?;
-    metrics::describe(crate::metrics::METRICS);
+    let recorder = crate::metrics::install()?;
     let readiness = Readiness::new(lifecycle);
     let checks = watch::Checks::new(&readiness);
     // Started first: probes see a worker that is alive and not ready while it connects.
@@ -110,7 +113,8 @@ pub async fn start(
         return Ok(address);
     };
     let consumers = Arc::new(consumers(&broker).await?);
-    start_ingest(&settings, &broker, &store, Arc::clone(&consumers), lifecycle);
+    let traces = Traces::start(&settings.traces, "parlance-worker", lifecycle)?;
+    start_ingest(&settings, &broker, &store, Arc::clone(&consumers), &traces, lifecycle);
     start_overtime(&settings, &broker, &store, clock.clone(), lifecycle);
     start_notifier(&settings, &broker, &store, lifecycle);
     start_presence(&settings, &broker, &store, lifecycle);
@@ -161,6 +165,7 @@ fn start_ingest(
     broker: &Broker,
     store: &Store,
     consumers: Arc<Vec<Arc<Consumer>>>,
+    traces: &Traces,
     lifecycle: &Handle,
 ) {
     let held = Held::default();
@@ -173,8 +178,9 @@ fn start_ingest(
     let (finished, all_finished) = mpsc::channel(1);
     let acknowledger = Acknowledger::new(broker.clone());
     for _ in 0..settings.ingest.writers {
+        let (store, acknowledger) = (store.clone(), acknowledger.clone());
         let writer =
-            Writer::new(batches.clone(), store.clone(), acknowledger.clone(), lifecycle, finished.clone());
+            Writer::new(batches.clone(), store, acknowledger, traces.clone(), lifecycle, finished.clone());
         lifecycle.spawn("writer", writer.run());
     }
     let claimer = Arc::new(Claimer::new(Arc::clone(&consumers), intake, settings.ingest.claim_after));

@@ -3,6 +3,7 @@
 mod check_config;
 mod dead_letters;
 mod healthcheck;
+mod metrics;
 mod migrate;
 mod pending;
 mod print_config;
@@ -46,6 +47,8 @@ enum Verb {
     CheckConfig,
     /// Print the configuration that counts, without secrets.
     PrintConfig(print_config::Options),
+    /// Print what /metrics says, as Markdown.
+    Metrics,
     /// Ask the worker of this configuration whether it is ready.
     Healthcheck,
 }
@@ -103,6 +106,10 @@ async fn obey(cli: Cli, environment: Environment) -> Result<ExitCode, Failure> {
         print_config::print_reference(&mut io::stdout().lock())?;
         return Ok(ExitCode::SUCCESS);
     }
+    if matches!(cli.verb, Verb::Metrics) {
+        metrics::print(&mut io::stdout().lock())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let sources = Sources::load(cli.config.as_deref(), environment)?;
     if matches!(cli.verb, Verb::PrintConfig(_)) {
         // Also of a configuration with mistakes: it shows where each value comes from.
@@ -119,7 +126,8 @@ async fn obey(cli: Cli, environment: Environment) -> Result<ExitCode, Failure> {
             verb.obey(&Store::connect(&settings.store()).await?, &mut io::stdout()).await?;
         }
         Verb::CheckConfig => check_config::print(&mut io::stdout().lock())?,
-        Verb::PrintConfig(_) => {}
+        // Done above.
+        Verb::PrintConfig(_) | Verb::Metrics => {}
         Verb::Healthcheck => healthcheck::ask(&settings.admin).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -7,7 +7,7 @@ mod notifications;
 use parlance_broker::BrokerConfig;
 use parlance_chassis::config::{
     ConfigErrors, Invalid, Reader, Schema, Sources, read,
-    sections::{AdminSection, LogSection, PostgresSection, PresenceSection, RedisSection, ShutdownSection},
+    sections::{AdminSection, LogSection, PostgresSection, PresenceSection, RedisSection, ShutdownSection, TracesSection},
 };
 use parlance_store::StoreConfig;
 
@@ -20,6 +20,8 @@ pub use notifications::NotificationsSection;
 pub struct Settings {
     /// What is logged and how.
     pub log: LogSection,
+    /// Where traces go.
+    pub traces: TracesSection,
     /// Where probes and metrics are served.
     pub admin: AdminSection,
     /// The streams.
@@ -43,6 +45,7 @@ impl Settings {
     pub fn schema() -> Schema {
         Schema::new(&[
             LogSection::SETTINGS,
+            TracesSection::SETTINGS,
             AdminSection::SETTINGS,
             RedisSection::SETTINGS,
             PostgresSection::SETTINGS,
@@ -52,7 +55,7 @@ impl Settings {
             PresenceSection::SETTINGS,
             ShutdownSection::SETTINGS,
         ])
-        .beside(&["auth", "gateway", "limits", "server", "socket", "uploads"])
+        .beside(&["auth", "drain", "gateway", "limits", "server", "socket", "uploads"])
     }
 
     /// Reads and checks the configuration.
@@ -65,6 +68,7 @@ impl Settings {
 
     fn read_sections(reader: &mut Reader<'_>) -> Result<Self, Invalid> {
         let log = LogSection::read(reader);
+        let traces = TracesSection::read(reader);
         let admin = AdminSection::read(reader);
         let redis = RedisSection::read(reader);
         let postgres = PostgresSection::read(reader);
@@ -75,6 +79,7 @@ impl Settings {
         let shutdown = ShutdownSection::read(reader);
         Ok(Self {
             log: log?,
+            traces: traces?,
             admin: admin?,
             redis: redis?,
             postgres: postgres?,

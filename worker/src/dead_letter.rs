@@ -62,7 +62,7 @@ pub(crate) async fn park(
     // Postgres' texts have no U+0000, and a reason may quote what came from outside.
     let reason: String = fault.reason.chars().filter(|c| *c != '\0').take(MOST_REASON_CHARS).collect();
     store
-        .transaction(async |connection| {
+        .transaction("park", async |connection| {
             query(PARK)
                 .bind(stream.as_str())
                 .bind(i32::from(partition.0))
@@ -90,7 +90,7 @@ pub(crate) async fn park(
 /// As every query.
 pub async fn list(store: &Store, after: i64, limit: u32) -> Result<Vec<DeadLetter>, StoreError> {
     store
-        .run(async |connection| {
+        .run("dead_letters", async |connection| {
             Ok(query_as(LIST).bind(after).bind(i64::from(limit)).fetch_all(connection).await?)
         })
         .await
@@ -102,7 +102,7 @@ pub async fn list(store: &Store, after: i64, limit: u32) -> Result<Vec<DeadLette
 /// As every query.
 pub async fn count(store: &Store) -> Result<u64, StoreError> {
     let count: i64 = store
-        .run(async |connection| {
+        .run("count_dead_letters", async |connection| {
             Ok(query_scalar("SELECT count(*) FROM dead_letters").fetch_one(connection).await?)
         })
         .await?;
@@ -114,7 +114,7 @@ pub async fn count(store: &Store) -> Result<u64, StoreError> {
 /// # Errors
 /// As every query; a refusal of the entry itself is [`Retried::Refused`].
 pub async fn retry(store: &Store, id: i64) -> Result<Retried, StoreError> {
-    match store.transaction(async |connection| retry_in(connection, id).await).await {
+    match store.transaction("retry_dead_letter", async |connection| retry_in(connection, id).await).await {
         Err(StoreError::Data { sqlstate, message }) => {
             Ok(Retried::Refused(format!("{message} ({sqlstate})")))
         }
@@ -143,7 +143,7 @@ async fn retry_in(connection: &mut PgConnection, id: i64) -> Result<Retried, Sto
 /// As every query.
 pub async fn delete(store: &Store, id: i64) -> Result<bool, StoreError> {
     let done = store
-        .run(async |connection| {
+        .run("delete_dead_letter", async |connection| {
             Ok(query("DELETE FROM dead_letters WHERE id = $1").bind(id).execute(connection).await?)
         })
         .await?;

@@ -10,7 +10,7 @@ use fred::{
 };
 
 use super::{Entry, EntryId, GROUP, StreamKind, reply};
-use crate::{broker::Broker, error::BrokerError, metrics::timed, partition::Partition, script::Script};
+use crate::{broker::Broker, error::BrokerError, metrics::begin, partition::Partition, script::Script};
 
 const MAKE_GROUP: &str =
     concat!(include_str!("../../lua/low_water.lua"), include_str!("../../lua/group.lua"));
@@ -151,19 +151,20 @@ impl Consumer {
         from: ClaimCursor,
     ) -> Result<(Vec<Entry>, Option<ClaimCursor>), BrokerError> {
         let idle = u64::try_from(idle.as_millis()).unwrap_or(u64::MAX);
-        let answer: Result<Value, Error> = timed(
-            "claim",
-            self.broker.client().xautoclaim(
-                self.key(stream),
-                GROUP,
-                self.name.as_str(),
-                idle,
-                from.0.as_str(),
-                Some(count),
-                false,
-            ),
-        )
-        .await;
+        let answer: Result<Value, Error> = begin("claim").end(
+            self.broker
+                .client()
+                .xautoclaim(
+                    self.key(stream),
+                    GROUP,
+                    self.name.as_str(),
+                    idle,
+                    from.0.as_str(),
+                    Some(count),
+                    false,
+                )
+                .await,
+        );
         let answer = match answer {
             // The next read makes the group again.
             Err(error) if lost_group(&error) => return Ok((Vec::new(), None)),
@@ -185,22 +186,23 @@ impl Consumer {
     pub async fn hold(&self, stream: StreamKind, ids: &[EntryId]) -> Result<(), BrokerError> {
         for some in ids.chunks(IDS_A_COMMAND) {
             let ids: Vec<String> = some.iter().map(EntryId::to_string).collect();
-            let answer: Result<Value, Error> = timed(
-                "hold",
-                self.broker.client().xclaim(
-                    self.key(stream),
-                    GROUP,
-                    self.name.as_str(),
-                    0,
-                    ids,
-                    None,
-                    None,
-                    None,
-                    false,
-                    true,
-                ),
-            )
-            .await;
+            let answer: Result<Value, Error> = begin("hold").end(
+                self.broker
+                    .client()
+                    .xclaim(
+                        self.key(stream),
+                        GROUP,
+                        self.name.as_str(),
+                        0,
+                        ids,
+                        None,
+                        None,
+                        None,
+                        false,
+                        true,
+                    )
+                    .await,
+            );
             match answer {
                 Err(error) if lost_group(&error) => return Ok(()),
                 answer => drop(answer?),

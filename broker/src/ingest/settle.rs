@@ -3,7 +3,7 @@
 use fred::interfaces::SortedSetsInterface;
 use parlance_domain::id::ConversationId;
 
-use crate::{broker::Broker, error::BrokerError, metrics::timed, partition::Partition, script::Script};
+use crate::{broker::Broker, error::BrokerError, metrics::begin, partition::Partition, script::Script};
 
 /// How long a conversation's state hash lives after its last append: 30 days.
 const STATE_SECONDS: u64 = 30 * 24 * 3_600;
@@ -45,11 +45,9 @@ impl Settler {
 
     async fn oldest(&self, partition: Partition) -> Result<Vec<ConversationId>, BrokerError> {
         let key = self.broker.keys().unsettled(partition);
-        let members: Vec<String> = timed(
-            "unsettled",
-            self.broker.client().zrange(key, 0, CONVERSATIONS_A_RUN - 1, None, false, None, false),
-        )
-        .await?;
+        let members: Vec<String> = begin("unsettled").end(
+            self.broker.client().zrange(key, 0, CONVERSATIONS_A_RUN - 1, None, false, None, false).await,
+        )?;
         members
             .into_iter()
             .map(|member| {

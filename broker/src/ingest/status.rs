@@ -9,7 +9,7 @@ use fred::{
 };
 
 use super::{EntryId, GROUP, StreamKind, reply};
-use crate::{broker::Broker, error::BrokerError, metrics::timed, partition::Partition};
+use crate::{broker::Broker, error::BrokerError, metrics::begin, partition::Partition};
 
 /// What waits in a stream, and for whom.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,16 +48,12 @@ impl Broker {
         stream: StreamKind,
     ) -> Result<StreamStatus, BrokerError> {
         let key = stream.key(self.keys(), partition);
-        let entries: u64 = timed("stream_status", self.client().xlen(&key)).await?;
-        let bytes: Option<u64> =
-            timed("stream_status", self.client().hget(stream.size_key(self.keys(), partition), "bytes"))
-                .await?;
-        let first: Value = timed("stream_status", self.client().xrange(&key, "-", "+", Some(1))).await?;
-        let consumers = match timed(
-            "stream_consumers",
-            self.client().xinfo_consumers::<Value, _, _>(&key, GROUP),
-        )
-        .await
+        let entries: u64 = begin("stream_status").end(self.client().xlen(&key).await)?;
+        let bytes: Option<u64> = begin("stream_status")
+            .end(self.client().hget(stream.size_key(self.keys(), partition), "bytes").await)?;
+        let first: Value = begin("stream_status").end(self.client().xrange(&key, "-", "+", Some(1)).await)?;
+        let consumers = match begin("stream_consumers")
+            .end(self.client().xinfo_consumers::<Value, _, _>(&key, GROUP).await)
         {
             Ok(consumers) => reply::list("consumers", consumers)?,
             Err(error) if is_missing(&error) => Vec::new(),

@@ -7,7 +7,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use parlance_domain::{id::UserId, presence::Presence, time::Timestamp};
 
 use super::{ConnectedSession, OnlinePage, Presences, answer};
-use crate::{error::BrokerError, lease::LeaseId, metrics::timed, partition::Partition};
+use crate::{error::BrokerError, lease::LeaseId, metrics::begin, partition::Partition};
 
 /// How many users one run of a script reads or writes.
 const USERS_A_RUN: usize = 100;
@@ -107,9 +107,8 @@ impl Presences {
     /// How many are online in each partition, in the order of the partitions.
     async fn count_online(&self) -> Result<Vec<(Partition, u64)>, BrokerError> {
         let counts = stream::iter(self.broker.keys().partitions().all()).map(async |partition| {
-            let count: u64 =
-                timed("presence_count", self.broker.client().zcard(self.broker.keys().online(partition)))
-                    .await?;
+            let count: u64 = begin("presence_count")
+                .end(self.broker.client().zcard(self.broker.keys().online(partition)).await)?;
             Ok::<_, BrokerError>((partition, count))
         });
         counts.buffered(IN_FLIGHT).try_collect().await

@@ -15,7 +15,7 @@ use parlance_domain::{
 use serde::Serialize;
 
 use super::ReceiptLog;
-use crate::{broker::Broker, error::BrokerError, metrics::timed, script::words};
+use crate::{broker::Broker, error::BrokerError, metrics::begin, script::words};
 
 /// How long is kept where cursors are after the last receipt of the conversation.
 const KEEP_SECONDS: u64 = 3600;
@@ -64,7 +64,7 @@ impl Broker {
             fields.push(format!("u{}", json(user)?));
         }
         let values: Vec<Option<String>> =
-            timed("cursors", self.client().hmget(self.keys().cursors(id), fields)).await?;
+            begin("cursors").end(self.client().hmget(self.keys().cursors(id), fields).await)?;
         let mut values = values.into_iter();
         let mut reach = || values.next().flatten().as_deref().and_then(parse_reach);
         let reaches = match (reach(), reach()) {

@@ -35,6 +35,7 @@ fn event(
         object: Some(Object::of_call(body.id, expected, kind, &text)),
         body: text,
         origin: None,
+        trace: None,
         acl: None,
         once: Once { key, keep: KEEP, mark: body.id.to_string() },
     }

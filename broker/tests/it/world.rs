@@ -108,6 +108,7 @@ impl World {
             kind: EventKind::MessageCreated,
             body: body.to_string(),
             origin: None,
+            trace: None,
             acl: None,
             once: Once { key, keep: KEEP, mark: id.to_string() },
             object: Some(Object {

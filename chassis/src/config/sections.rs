@@ -6,6 +6,7 @@ mod postgres;
 mod presence;
 mod redis;
 mod shutdown;
+mod traces;
 
 pub use admin::AdminSection;
 pub use log::{LogFormat, LogSection};
@@ -13,6 +14,7 @@ pub use postgres::PostgresSection;
 pub use presence::PresenceSection;
 pub use redis::RedisSection;
 pub use shutdown::ShutdownSection;
+pub use traces::TracesSection;
 
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,8 @@ pub const DATABASE_URL: &[&str] = &["DATABASE_URL"];
 pub const JWT_SECRET: &[&str] = &["JWT_SECRET", "JWT_ACCESS_SECRET_KEY"];
 /// The origins of the web clients.
 pub const CLIENT_URL: &[&str] = &["CLIENT_URL", "FRONTEND_URL", "SOCKET_IO_CORS_ORIGIN"];
+/// The collector of traces, as in the specification of OpenTelemetry.
+pub const OTLP_ENDPOINT: &[&str] = &["OTEL_EXPORTER_OTLP_ENDPOINT"];
 /// What a machine or a pod calls itself.
 pub const HOSTNAME: &[&str] = &["HOSTNAME"];
 /// What is logged.

@@ -4,46 +4,61 @@
 use std::fmt::{Display, Write as _};
 use std::fs;
 
+use metrics::Unit;
+
+use super::Metric;
+
 /// The unit of times in `/proc`. Linux fixes what user space sees at 100 on every common architecture
 /// (`USER_HZ`), and asking for it needs a C call.
 const TICKS_PER_SECOND: f64 = 100.0;
+
+const CPU: Metric =
+    Metric::counter("process_cpu_seconds_total", "User and system CPU time spent", &[]).of(Unit::Seconds);
+const THREADS: Metric = Metric::gauge("process_threads", "Threads of the process", &[]);
+const START: Metric =
+    Metric::gauge("process_start_time_seconds", "When the process started, in Unix time", &[])
+        .of(Unit::Seconds);
+const RESIDENT: Metric =
+    Metric::gauge("process_resident_memory_bytes", "Memory that is resident", &[]).of(Unit::Bytes);
+const OPEN_FDS: Metric = Metric::gauge("process_open_fds", "Open file descriptors", &[]);
+const MAX_FDS: Metric = Metric::gauge(
+    "process_max_fds",
+    "File descriptors that may be open (`ulimit -n`); missing when there is no limit",
+    &[],
+);
+
+/// What is read when `/metrics` is asked for; nothing records it.
+pub const PROCESS: &[Metric] = &[CPU, RESIDENT, OPEN_FDS, MAX_FDS, THREADS, START];
 
 /// Appends the metrics to a text in the Prometheus format.
 pub(super) fn render_into(text: &mut String) {
     if let Ok(stat) = fs::read_to_string("/proc/self/stat")
         && let Some(stat) = Stat::parse(&stat)
     {
-        let cpu = stat.cpu_ticks / TICKS_PER_SECOND;
-        line(text, "process_cpu_seconds_total", "counter", "User and system CPU time spent", cpu);
-        line(text, "process_threads", "gauge", "Threads of the process", stat.threads);
+        line(text, &CPU, stat.cpu_ticks / TICKS_PER_SECOND);
+        line(text, &THREADS, stat.threads);
         if let Some(boot) = fs::read_to_string("/proc/stat").ok().and_then(|stat| boot_time(&stat)) {
-            let start = boot + stat.start_ticks / TICKS_PER_SECOND;
-            line(
-                text,
-                "process_start_time_seconds",
-                "gauge",
-                "When the process started, in Unix time",
-                start,
-            );
+            line(text, &START, boot + stat.start_ticks / TICKS_PER_SECOND);
         }
     }
     if let Some(bytes) =
         fs::read_to_string("/proc/self/status").ok().and_then(|status| resident_bytes(&status))
     {
-        line(text, "process_resident_memory_bytes", "gauge", "Memory that is resident", bytes);
+        line(text, &RESIDENT, bytes);
     }
     if let Ok(entries) = fs::read_dir("/proc/self/fd") {
         // One of them is the directory that is being read.
-        line(text, "process_open_fds", "gauge", "Open file descriptors", entries.count().saturating_sub(1));
+        line(text, &OPEN_FDS, entries.count().saturating_sub(1));
     }
     if let Some(most) = fs::read_to_string("/proc/self/limits").ok().and_then(|limits| most_fds(&limits)) {
-        line(text, "process_max_fds", "gauge", "File descriptors that may be open", most);
+        line(text, &MAX_FDS, most);
     }
 }
 
-fn line(text: &mut String, name: &str, kind: &str, help: &str, value: impl Display) {
+fn line(text: &mut String, metric: &Metric, value: impl Display) {
+    let Metric { name, kind, help, .. } = metric;
     // Writing to a string cannot fail.
-    let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}\n\n");
+    let _ = write!(text, "# HELP {name} {help}\n# TYPE {name} {}\n{name} {value}\n\n", kind.as_str());
 }
 
 /// What is read of `/proc/self/stat`; see proc_pid_stat(5).
@@ -114,14 +129,12 @@ mod tests {
     fn this_process_is_described() {
         let mut text = String::new();
         render_into(&mut text);
-        for name in
-            ["cpu_seconds_total", "threads", "start_time_seconds", "resident_memory_bytes", "open_fds"]
-        {
-            let prefix = format!("process_{name} ");
+        for metric in PROCESS.iter().filter(|metric| metric.name != MAX_FDS.name) {
+            let prefix = format!("{} ", metric.name);
             let value = text.lines().find_map(|line| line.strip_prefix(&prefix));
             let value: f64 =
-                value.unwrap_or_else(|| panic!("{name} is missing from {text}")).parse().unwrap();
-            assert!(value >= 0.0, "{name} {value}");
+                value.unwrap_or_else(|| panic!("{prefix}is missing from {text}")).parse().unwrap();
+            assert!(value >= 0.0, "{prefix}{value}");
         }
     }
 }

@@ -82,6 +82,28 @@ async fn metrics_are_the_recorded_ones_and_those_of_the_process() {
 }
 
 #[tokio::test]
+async fn what_stands_against_readiness_is_on_metrics_too() {
+    let lifecycle = Lifecycle::without_signals();
+    let handle = lifecycle.handle();
+    let readiness = Readiness::new(&handle);
+    let address = start(&handle, &readiness, Router::new()).await;
+    // Names of its own: other tests of this process have the same recorder.
+    let (queue, disk) = (readiness.check("metered queue"), readiness.check("metered disk"));
+    queue.ready();
+    let of_queue = r#"parlance_not_ready{check="metered queue"}"#;
+    let body = ask(address, "/metrics").await.body;
+    for line in [&format!("{of_queue} 0\n"), "parlance_not_ready{check=\"metered disk\"} 1\n"] {
+        assert!(body.contains(line), "{line} is missing from {body}");
+    }
+    disk.ready();
+    queue.not_ready("full");
+    assert!(ask(address, "/metrics").await.body.contains(&format!("{of_queue} 1\n")));
+    queue.ready();
+    handle.stop();
+    assert!(ask(address, "/metrics").await.body.contains("parlance_not_ready{check=\"lifecycle\"} 1\n"));
+}
+
+#[tokio::test]
 async fn the_owner_can_add_routes() {
     let lifecycle = Lifecycle::without_signals();
     let handle = lifecycle.handle();

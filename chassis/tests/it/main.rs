@@ -3,6 +3,8 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 mod admin;
+mod declared;
+mod exposition;
 mod lifecycle;
 mod logging;
 mod signals;

@@ -9,10 +9,12 @@ use parlance_broker::{
     },
     replica::{Unconfirmed, Written},
 };
+use parlance_chassis::traces::SpanKind;
 use parlance_domain::{
     event::EventKind,
     id::{ClientId, ConversationId, UserId},
     rejection::{Code, Rejection},
+    trace::TraceParent,
 };
 use parlance_store::StoreError;
 use serde_json::Value;
@@ -130,6 +132,8 @@ pub(super) async fn react(app: &App, reacting: &Reacting) -> Result<(Reacted, Op
         return Ok((Reacted::Overloaded, None));
     }
     let started = Instant::now();
+    let parent = reacting.append.trace.as_ref().map(TraceParent::as_str);
+    let _span = app.traces.resume("append", SpanKind::Producer, parent);
     let floors = || floors(app, &reacting.append.conversation);
     let placed = app.appender.react::<AppendError, _>(reacting, floors).await?;
     metrics::histogram!(crate::metrics::APPEND_SECONDS.name).record(started.elapsed());
@@ -177,6 +181,8 @@ async fn attempt(app: &App, append: &Append) -> Result<(Appended, Option<Written
         return Ok((Appended::Overloaded, None));
     }
     let started = Instant::now();
+    let parent = append.trace.as_ref().map(TraceParent::as_str);
+    let _span = app.traces.resume("append", SpanKind::Producer, parent);
     let floors = || floors(app, &append.conversation);
     let placed = app.appender.append_written::<AppendError, _>(append, floors).await?;
     metrics::histogram!(crate::metrics::APPEND_SECONDS.name).record(started.elapsed());

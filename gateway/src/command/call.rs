@@ -90,6 +90,7 @@ fn to_append(
         object: Some(Object::of_call(body.id, expected, kind, &text)),
         body: text,
         origin: actor.origin(),
+        trace: actor.trace.clone(),
         acl: None,
         once,
     })

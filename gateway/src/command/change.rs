@@ -91,6 +91,7 @@ fn to_append(
         kind,
         body: serde_json::to_string(changed).map_err(|error| failed("encode a message", &error))?,
         origin: actor.origin(),
+        trace: actor.trace.clone(),
         acl: None,
         once,
         object: Some(Object { id: id.into(), expected: Some(message.version), fields }),

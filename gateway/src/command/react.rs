@@ -110,6 +110,7 @@ fn to_append(
         kind,
         body,
         origin: actor.origin(),
+        trace: actor.trace.clone(),
         acl: None,
         once: append::once(app, kind, &place.conversation, &profile.id, String::from("reaction"))?,
         object: Some(Object { id: (*message).into(), expected: None, fields: Vec::new() }),

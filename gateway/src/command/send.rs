@@ -74,6 +74,7 @@ async fn place(app: &App, actor: &Actor, send: SendMessage) -> Result<(Message, 
         kind: EventKind::MessageCreated,
         body: serde_json::to_string(&body).map_err(|error| failed("encode a message", &error))?,
         origin: actor.origin(),
+        trace: actor.trace.clone(),
         acl: standing.acl,
         once,
         object: Some(Object {

@@ -159,6 +159,26 @@ fn origins_are_what_browsers_send() {
 }
 
 #[test]
+fn a_drain_fits_into_its_deadline() {
+    let drain = config(&[]).unwrap().drain;
+    assert_eq!((drain.announce, drain.spread), (Duration::ZERO, Duration::from_secs(10)));
+    let (announce, spread) = ("PARLANCE__DRAIN__ANNOUNCE", "PARLANCE__DRAIN__SPREAD");
+    let deadline = "PARLANCE__SHUTDOWN__DRAIN_DEADLINE";
+    for enough in [
+        &[(announce, "19s")][..],
+        &[(announce, "15s"), (spread, "14s")],
+        &[(spread, "1m"), (deadline, "61s")],
+        &[(spread, "0s"), (deadline, "0s")],
+    ] {
+        assert!(config(enough).is_ok(), "{enough:?}");
+    }
+    for too_little in [&[(announce, "20s")][..], &[(spread, "30s")], &[(deadline, "10s")]] {
+        let told = refused(too_little);
+        assert!(told.contains("drain.spread (") && told.contains("shutdown.drain_deadline is "), "{told}");
+    }
+}
+
+#[test]
 fn a_cookie_with_a_token_needs_listed_origins() {
     let cookie = ("PARLANCE__AUTH__TOKEN_COOKIE", "token");
     assert!(refused(&[cookie]).contains("auth.token_cookie (env:PARLANCE__AUTH__TOKEN_COOKIE): "));

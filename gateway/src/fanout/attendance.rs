@@ -2,7 +2,7 @@
 //!
 //! Rooms note which socket comes and goes, which waits for nothing. One task tells Redis whose first socket came to a room
 //! and whose last one went. What it tells stands under the gateway's lease, so nothing is repeated before there is
-//! another one, under which everything is told anew. When the gateway drains nothing more is told: the lease runs out,
+//! another one, under which everything is told anew. When the gateway closes its transports nothing more is told: the lease runs out,
 //! and its clients are back elsewhere before that.
 
 mod book;
@@ -73,6 +73,8 @@ pub(super) struct Telling {
     pub(super) lease: Lease,
     /// In a conversation with more members nobody is announced.
     pub(super) announced: u64,
+    /// From then on nothing is told.
+    pub(super) closing: CancellationToken,
 }
 
 impl RoomAttendance {
@@ -103,17 +105,17 @@ impl Attendance {
         self.lock().rooms()
     }
 
-    /// Starts telling; that ends with the soft stop.
+    /// Starts telling; that ends when the gateway closes its transports.
     pub(super) fn tell(&self, telling: Telling, lifecycle: &lifecycle::Handle) {
-        let Telling { broker, lease, announced } = telling;
+        let Telling { broker, lease, announced, closing } = telling;
         let visits = Visits::default();
         let presences = Presences::new(broker.clone());
-        let visiting = visits.clone().run(self.clone(), broker.clone(), presences, lifecycle.soft());
+        let visiting = visits.clone().run(self.clone(), broker.clone(), presences, closing.clone());
         lifecycle.spawn_support("visits", visiting);
         let partitions = broker.keys().partitions().clone();
         let members = Members::new(broker);
         let teller = Teller { all: self.clone(), partitions, members, announced, visits };
-        lifecycle.spawn_support("attendance", teller.run(lease, lifecycle.soft()));
+        lifecycle.spawn_support("attendance", teller.run(lease, closing));
     }
 
     /// The session of a socket that a user has in a room.
@@ -140,13 +142,13 @@ struct Teller {
 }
 
 impl Teller {
-    async fn run(self, mut lease: Lease, soft: CancellationToken) -> Result<(), Infallible> {
+    async fn run(self, mut lease: Lease, closing: CancellationToken) -> Result<(), Infallible> {
         // Nothing is told under another one than that of the last repetition.
         let mut current = None;
         loop {
             tokio::select! {
                 biased;
-                () = soft.cancelled() => return Ok(()),
+                () = closing.cancelled() => return Ok(()),
                 taken = lease.changed() => {
                     self.all.lock().repeat();
                     current = Some(taken);
@@ -157,13 +159,13 @@ impl Teller {
             let Some(current) = &current else { continue };
             let told = tokio::select! {
                 biased;
-                () = soft.cancelled() => return Ok(()),
+                () = closing.cancelled() => return Ok(()),
                 told = self.tell(current) => told,
             };
             if !told {
                 self.all.0.changed.notify_one();
                 tokio::select! {
-                    () = soft.cancelled() => {}
+                    () = closing.cancelled() => {}
                     () = tokio::time::sleep(PAUSE) => {}
                 }
             }

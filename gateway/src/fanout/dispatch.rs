@@ -5,15 +5,20 @@ mod mending;
 mod recheck;
 mod subscription;
 
-use std::{collections::HashMap, convert::Infallible, sync::Arc};
+use std::{collections::HashMap, convert::Infallible, sync::Arc, time::Duration};
 
 use parlance_broker::{append::Acl, heads::State, partition::Partition};
-use parlance_chassis::lifecycle::CancellationToken;
+use parlance_chassis::{
+    lifecycle::CancellationToken,
+    traces::{Span, SpanKind},
+};
 use parlance_domain::{
     entry::Envelope,
     event::Event,
     id::{ConversationId, UserId},
     rejection::Rejection,
+    time::Timestamp,
+    trace::TraceParent,
     version::{Heads, Version},
 };
 use recheck::Recheck;
@@ -322,6 +327,8 @@ impl Worker {
         if members.is_empty() {
             return;
         }
+        let mut span = span(&self.shared, envelope);
+        span.set("parlance.sockets", i64::try_from(members.len()).unwrap_or(i64::MAX));
         let handed = Handed::of(&self.shared, envelope);
         for encoded in Encoded::of(&self.shared.dialects, envelope) {
             match &mut crowd {
@@ -336,6 +343,9 @@ impl Worker {
                 }
             }
         }
+        if envelope.header.kind.is_durable() {
+            self.note_delay(envelope.header.at);
+        }
         match &envelope.event {
             Event::ParticipantRemoved(change) => {
                 self.put_out(envelope, "removed", |member| member.user == change.participant.id);
@@ -343,6 +353,12 @@ impl Worker {
             Event::ConversationDeleted(_) => self.put_out(envelope, "deleted", |_| true),
             _ => {}
         }
+    }
+
+    /// Notes how long ago Redis stamped an event. A clock that is behind shows none.
+    fn note_delay(&self, at: Timestamp) {
+        let ms = u64::try_from(self.shared.clock.now_ms().saturating_sub(at.0)).unwrap_or(0);
+        self.shared.fanned_out.record(Duration::from_millis(ms));
     }
 
     /// Takes sockets out of the room, because of an event that they were told of.
@@ -385,4 +401,10 @@ impl Worker {
     {
         self.inlet.beside(&self.shared.lifecycle, name, work(self.shared.clone()));
     }
+}
+
+/// Covers the handing on of an event whose command is traced.
+fn span(shared: &Shared, envelope: &Envelope) -> Span {
+    let parent = envelope.header.trace.as_ref().map(TraceParent::as_str);
+    shared.traces.resume("deliver", SpanKind::Consumer, parent)
 }

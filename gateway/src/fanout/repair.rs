@@ -1,6 +1,6 @@
 //! Reading what a room has missed: from the hot log, and what that has no longer from Postgres.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parlance_broker::{BrokerError, append::Floors, heads::State, log::IngestMark};
 use parlance_chassis::backoff::Backoff;
@@ -13,6 +13,7 @@ use parlance_domain::{
 use parlance_store::StoreError;
 
 use super::{Shared, order::Repair};
+use crate::metrics::{PARKED_CONVERSATIONS, REPAIR_SECONDS, REPAIRS};
 
 mod by_state;
 
@@ -67,7 +68,7 @@ pub(super) async fn resubscribe(shared: &Shared, id: &ConversationId) -> Option<
 
 /// What follows `heads`; tries until it knows.
 pub(super) async fn find(shared: &Shared, id: &ConversationId, heads: Heads) -> Repair {
-    metrics::counter!(crate::metrics::REPAIRS.name).increment(1);
+    let _noted = Noted::begin();
     let mut backoff = backoff();
     loop {
         match find_once(shared, id, heads).await {
@@ -75,6 +76,26 @@ pub(super) async fn find(shared: &Shared, id: &ConversationId, heads: Heads) -> 
             Err(error) => tracing::debug!(%error, conversation = %id, "failed to repair a gap"),
         }
         tokio::time::sleep(backoff.next_delay()).await;
+    }
+}
+
+/// A repair that is under way: as long, its conversation is parked.
+struct Noted {
+    begun: Instant,
+}
+
+impl Noted {
+    fn begin() -> Self {
+        metrics::counter!(REPAIRS.name).increment(1);
+        metrics::gauge!(PARKED_CONVERSATIONS.name).increment(1.0);
+        Self { begun: Instant::now() }
+    }
+}
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        metrics::gauge!(PARKED_CONVERSATIONS.name).decrement(1.0);
+        metrics::histogram!(REPAIR_SECONDS.name).record(self.begun.elapsed());
     }
 }
 

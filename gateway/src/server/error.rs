@@ -1,7 +1,7 @@
 //! Why a gateway did not start, and with which code its process ends then.
 
 use parlance_broker::BrokerError;
-use parlance_chassis::{exit, listen::BindError, metrics::InstallError};
+use parlance_chassis::{exit, listen::BindError, metrics::InstallError, traces};
 use parlance_store::StoreError;
 use socketioxide_redis::InitError;
 
@@ -26,6 +26,9 @@ pub enum StartError {
     /// There is no metrics recorder.
     #[error(transparent)]
     Metrics(#[from] InstallError),
+    /// Traces cannot be sent.
+    #[error(transparent)]
+    Traces(#[from] traces::StartError),
     /// Redis is away, or disagrees about the partitions.
     #[error(transparent)]
     Broker(#[from] BrokerError),

@@ -11,7 +11,7 @@ use parlance_broker::{
     stats as cluster_stats,
     subscriber::Subscriber,
 };
-use parlance_chassis::{clock::Clock, lifecycle::Handle, readiness::Check};
+use parlance_chassis::{clock::Clock, lifecycle::Handle, readiness::Check, traces::Traces};
 use parlance_store::{Store, StoreConfig};
 
 use super::StartError;
@@ -25,7 +25,9 @@ use crate::{
     },
     config::Config,
     dialect::{Catalog, Dialects},
+    drain::Stages,
     fanout::{self, Fanout},
+    gauges::Gauges,
     limits::Limits,
     membership::Membership,
     presence::{
@@ -48,6 +50,7 @@ struct Ground<'a> {
     broker: Broker,
     store: Store,
     membership: Membership,
+    traces: Traces,
     lifecycle: &'a Handle,
 }
 
@@ -64,6 +67,7 @@ pub(super) async fn start(
     clock: Clock,
     auth: Auth,
     lifecycle: &Handle,
+    stages: &Stages,
     subscriptions: Check,
 ) -> Result<Started, StartError> {
     let ground = ground(config, clock, lifecycle).await?;
@@ -72,7 +76,7 @@ pub(super) async fn start(
     let (subscriber, inbox) = Subscriber::connect(broker).await?;
     let users = start_users(&ground, &subscriber);
     let deadline = config.redis.command_deadline;
-    let presence = Presence::start(broker, lease.clone(), clock.clone(), deadline, lifecycle);
+    let presence = Presence::start(broker, lease.clone(), clock.clone(), deadline, lifecycle, stages);
     let cluster = ClusterDriver::new(broker.clone(), subscriber.clone());
     let (broadcasts, outgoing) = Broadcasts::new(deadline);
     let receipts = start_receipts(&ground);
@@ -91,9 +95,12 @@ pub(super) async fn start(
             typing: typing.clone(),
             check: subscriptions,
             workers: config.gateway.dispatch_workers,
+            clock: clock.clone(),
             compare_every: config.gateway.compare_interval,
             lease: lease.clone(),
             announced_members: config.presence.announced_members,
+            closing: stages.closing.clone(),
+            traces: ground.traces.clone(),
         },
         lifecycle,
     );
@@ -103,6 +110,7 @@ pub(super) async fn start(
     };
     let sources = Sources { presence: presence.clone(), fanout: fanout.clone() };
     let stats = start_stats(&ground, sources, lease);
+    start_gauges(&ground, &presence, &fanout);
     let bounds = Bounds { entries: config.limits.ingest_entries, bytes: config.limits.ingest_bytes };
     let app = App::new(Parts {
         auth,
@@ -122,6 +130,7 @@ pub(super) async fn start(
         presence,
         broadcasts,
         lifecycle: lifecycle.clone(),
+        traces: ground.traces,
         broker: ground.broker,
         store: ground.store,
         dialects: ground.dialects,
@@ -136,13 +145,14 @@ async fn ground(config: Config, clock: Clock, lifecycle: &Handle) -> Result<Grou
     let dialects = Dialects::load(config.gateway.selection()).map_err(StartError::Dialects)?;
     check_insecure(&config, &dialects.catalog())?;
     announce_insecure(&config);
+    let traces = Traces::start(&config.traces, "parlance-gateway", lifecycle)?;
     let broker = Broker::connect(broker_config(&config)).await?;
     broker.check_layout().await?;
     let store = Store::connect(&store_config(&config)).await?;
     store.check_schema().await?;
     store.check_layout(&broker.keys().partitions().layout()).await?;
     let membership = Membership::new(config.gateway.policy, broker.clone(), store.clone());
-    Ok(Ground { config, clock, dialects, broker, store, membership, lifecycle })
+    Ok(Ground { config, clock, dialects, broker, store, membership, traces, lifecycle })
 }
 
 /// Whether the dialects that shall need no token are some.
@@ -225,6 +235,12 @@ fn start_stats(ground: &Ground<'_>, sources: Sources, lease: Lease) -> Stats {
     let report = stats.clone().report(sources, lease, ground.lifecycle.hard());
     ground.lifecycle.spawn_support("stats", report);
     stats
+}
+
+fn start_gauges(ground: &Ground<'_>, presence: &Presence, fanout: &Fanout) {
+    let (broker, store) = (ground.broker.clone(), ground.store.clone());
+    let gauges = Gauges { broker, store, presence: presence.clone(), fanout: fanout.clone() };
+    ground.lifecycle.spawn_support("gauges", gauges.run(ground.lifecycle.hard()));
 }
 
 async fn replica_gate(broker: &Broker, lifecycle: &Handle) -> Result<ReplicaGate, BrokerError> {

@@ -11,6 +11,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::Instant,
 };
 
 use futures_util::future::try_join_all;
@@ -92,7 +93,10 @@ pub async fn open(
         let (app, path) = (app.clone(), Arc::<str>::from(*namespace));
         // Handlers are registered before the CONNECT packet is sent: a client may emit right after it.
         let middleware = async move |socket: SocketRef, Data(auth): Data<Option<Value>>| {
-            admit(app, socket, path, auth).await
+            let begun = Instant::now();
+            let admitted = admit(app, socket, path, auth).await;
+            metrics::histogram!(crate::metrics::CONNECT_SECONDS.name).record(begun.elapsed());
+            admitted
         };
         io.ns((*namespace).to_owned(), connected.with(middleware))
     });
@@ -296,6 +300,22 @@ pub(super) async fn greet(app: &App, session: &Arc<Session>, socket: &SocketRef)
     app.users.connected(session, Box::new(move || greeted.tell(&ready))).await;
 }
 
+/// Why a socket has gone, for metrics. What the gateway did itself the engine takes for an end of the transport.
+fn why(wire: &Wire, reason: DisconnectReason) -> &'static str {
+    if wire.killed().is_some_and(|reason| reason != KillReason::Broken) {
+        return "killed";
+    }
+    match reason {
+        DisconnectReason::ClientNSDisconnect => "client",
+        DisconnectReason::TransportClose => "transport_close",
+        DisconnectReason::TransportError => "transport_error",
+        DisconnectReason::HeartbeatTimeout => "ping_timeout",
+        DisconnectReason::ServerNSDisconnect => "server",
+        DisconnectReason::MultipleHttpPollingError | DisconnectReason::PacketParsingError => "protocol",
+        DisconnectReason::ClosingServer => "shutdown",
+    }
+}
+
 async fn disconnected(socket: SocketRef, reason: DisconnectReason) {
     let Some(Connected { app, seat }) = socket.extensions.remove::<Connected>() else {
         return;
@@ -313,6 +333,8 @@ async fn disconnected(socket: SocketRef, reason: DisconnectReason) {
     if was_open {
         metrics::gauge!(crate::metrics::CONNECTIONS.name, "dialect" => session.dialect.name().to_owned())
             .decrement(1);
+        let reason = why(&session.wire, reason);
+        metrics::counter!(crate::metrics::DISCONNECTS.name, "reason" => reason).increment(1);
     }
     app.presence.disconnected(&session.user, &session.id);
     tracing::debug!(%reason, user = %session.user, session = %session.id, "disconnect");

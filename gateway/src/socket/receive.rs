@@ -19,6 +19,7 @@ use super::{
     connect::opened,
     identify,
     session::{Acknowledgement, Inbound, Session, Stranger},
+    wire::{Owed, Wire},
 };
 use crate::{
     app::App,
@@ -49,6 +50,15 @@ pub enum Seat {
     Stranger(Arc<Stranger>),
 }
 
+impl Seat {
+    fn wire(&self) -> &Arc<Wire> {
+        match self {
+            Self::Session(session) => &session.wire,
+            Self::Stranger(stranger) => &stranger.wire,
+        }
+    }
+}
+
 /// Takes an event in.
 pub struct TakeIn;
 
@@ -71,7 +81,7 @@ impl FromMessageParts<Adapter> for TakeIn {
             Packet::Str(text, _binary) => text.to_string(),
             Packet::Bytes(_) => String::new(),
         };
-        let inbound = Inbound { packet, ack };
+        let inbound = Inbound { packet, ack, owed: Owed::by(seat.wire()) };
         match seat {
             Seat::Session(session) => take_in(&app, &session, inbound),
             Seat::Stranger(stranger) => {
@@ -142,7 +152,7 @@ pub(super) async fn carry_out(app: &App, session: &Arc<Session>, inbound: Inboun
         return refuse(app, session, inbound, &rejection);
     };
     let decoded = decode(session, &event, arguments);
-    let (call, ack) = (decoded.call, inbound.ack);
+    let (call, ack, owed) = (decoded.call, inbound.ack, inbound.owed);
     let allowed = decoded.command.and_then(|command| match within_quota(app, session, &call) {
         Ok(()) => Ok(Some(command)),
         Err(_) if matches!(command, Command::Typing(..)) => Ok(None),
@@ -168,6 +178,7 @@ pub(super) async fn carry_out(app: &App, session: &Arc<Session>, inbound: Inboun
                     note_abuse(&app_of_answer, &answering, rejection);
                 }
                 respond(&answering, &call, outcome.as_ref(), ack);
+                drop(owed);
             });
             command::apply(app, &Actor::socket(session), command, answer).await;
         }

@@ -9,7 +9,7 @@
 //! * `stream` – the upgraded stream as the engine sees it, `intake` – what is read of it, `pace` – how fast,
 //!   `lane` – the way past the engine
 //! * `outgoing` – what is sent to a client, `progress` – what streams and HTTP report
-//! * `registry` – all live wires, found by session id; sweeps out slow readers
+//! * `registry` – all live wires, found by session id; sweeps out slow readers; `settling` – whether a client waits for something
 
 mod config;
 mod engine;
@@ -25,6 +25,7 @@ mod progress;
 mod registry;
 mod request;
 mod service;
+mod settling;
 mod stream;
 mod transport;
 mod upgrade;
@@ -44,10 +45,11 @@ pub use config::{BadSocketPath, SlowReader, SocketPath, SocketPaths, WireConfig,
 pub use handshake::Handshake;
 pub(crate) use handshake::client_address;
 pub use lane::LaneId;
-pub use metrics::METRICS;
+pub use metrics::{METRICS, start_kills};
 pub use pace::packets_beside;
 pub use registry::{WireSlot, Wires};
 pub use service::{build, in_front_of};
+pub use settling::Owed;
 pub use transport::{KillReason, Transport};
 
 /// How long a client that was sent a DISCONNECT has to read it and to go.
@@ -74,6 +76,8 @@ pub struct Wire {
     received: AtomicU64,
     sent: AtomicU64,
     outstanding: AtomicUsize,
+    /// What the client has sent and is not answered.
+    owed: AtomicUsize,
     /// 0, or 1 + the milliseconds after `opened` since when something waits to be read without any progress.
     waiting_since: AtomicU64,
     /// 0, or 1 + the milliseconds after `opened` since when the client has been asked to go.
@@ -124,6 +128,7 @@ impl Wire {
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             outstanding: AtomicUsize::new(0),
+            owed: AtomicUsize::new(0),
             waiting_since: AtomicU64::new(0),
             parting_since: AtomicU64::new(0),
             polls: AtomicU16::new(0),
@@ -234,7 +239,7 @@ impl Wire {
         }
         self.reader.wake();
         self.writer.wake();
-        if matches!(self.transport(), Transport::Polling | Transport::Upgrading) {
+        if self.is_polling() {
             self.end_session();
             // The engine keeps a session that never connected until its timeout, with the slot in it.
             self.over();

@@ -58,7 +58,7 @@ async fn without_a_replica_a_change_of_participants_is_done_and_its_event_stays_
     gateway.add("c", "bob").await;
     let waiting: i64 = app
         .store
-        .run(async |connection| {
+        .run("test", async |connection| {
             Ok(sqlx::query_scalar("SELECT count(*) FROM outbox").fetch_one(connection).await?)
         })
         .await

@@ -86,7 +86,7 @@ async fn nothing_is_noted_where_no_dialect_tells_of_it() {
     app.drained("c").await;
     let noted: i64 = app
         .store
-        .run(async |connection| {
+        .run("test", async |connection| {
             let sql = "SELECT last_value FROM conversation_changes WHERE is_called";
             Ok(sqlx::query_scalar(sql).fetch_optional(connection).await?.unwrap_or(0))
         })

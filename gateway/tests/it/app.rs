@@ -132,6 +132,7 @@ impl TestApp {
             ("limits.joins_per_second", "100000"),
             ("limits.joins_burst", "100000"),
             ("gateway.dispatch_workers", "3"),
+            ("drain.spread", "0s"),
         ];
         let own = own.iter().chain(more).copied();
         let config = Config::from_sources(&self.sources(own)).unwrap_or_else(|mistakes| panic!("{mistakes}"));
@@ -266,7 +267,7 @@ impl TestApp {
     pub async fn persisted(&self, conversation: &str) -> Vec<String> {
         let ids: Vec<uuid::Uuid> = self
             .store
-            .run(async |connection| {
+            .run("test", async |connection| {
                 Ok(sqlx::query_scalar(
                     "SELECT id FROM messages WHERE conversation_id = $1 ORDER BY epoch, rev",
                 )

@@ -100,7 +100,7 @@ type Row = (String, Option<String>, i64);
 async fn row(app: &TestApp, call: &Value) -> Option<Row> {
     let id: uuid::Uuid = call["id"].as_str().unwrap().parse().unwrap();
     app.store
-        .run(async |connection| {
+        .run("test", async |connection| {
             Ok(sqlx::query_as("SELECT status, ended_by, rev FROM calls WHERE id = $1")
                 .bind(id)
                 .fetch_optional(connection)
@@ -114,7 +114,7 @@ async fn row(app: &TestApp, call: &Value) -> Option<Row> {
 async fn participant_rows(app: &TestApp, call: &Value) -> Vec<(String, i64)> {
     let id: uuid::Uuid = call["id"].as_str().unwrap().parse().unwrap();
     app.store
-        .run(async |connection| {
+        .run("test", async |connection| {
             let sql = "SELECT user_id, (extract(epoch FROM joined_at - started_at) * 1000)::bigint
                 FROM call_participants JOIN calls ON id = call_id WHERE id = $1 ORDER BY joined_at, user_id";
             Ok(sqlx::query_as(sql).bind(id).fetch_all(connection).await?)

@@ -362,7 +362,7 @@ async fn a_random_conversation_is_read_in_every_way_without_a_hole_and_without_a
     reads_back(&bob, &expected, &mut random).await;
     // As after a restart of Redis: places may have been given twice, so ranks are counted.
     let sql = "UPDATE conversations SET epoch = epoch + 1 WHERE id = 'c'";
-    app.store.run(async |connection| Ok(sqlx::query(sql).execute(connection).await?)).await.unwrap();
+    app.store.run("test", async |connection| Ok(sqlx::query(sql).execute(connection).await?)).await.unwrap();
     reads_back(&bob, &expected, &mut random).await;
     app.end().await;
 }

@@ -181,7 +181,7 @@ async fn a_list_is_paged_without_a_hole_and_without_a_repetition() {
     }
     let sql =
         "UPDATE conversations SET active_at = NULL, created_at = '2026-01-01' WHERE id IN ('c5', 'c6', 'c7')";
-    app.store.run(async |connection| Ok(sqlx::query(sql).execute(connection).await?)).await.unwrap();
+    app.store.run("test", async |connection| Ok(sqlx::query(sql).execute(connection).await?)).await.unwrap();
     let whole = ids(&list(&ann, json!({})).await);
     assert_eq!(whole[..3], ["c0", "c9", "c3"]);
     assert_eq!(whole[20..], ["c7", "c6", "c5"]);

@@ -5,24 +5,36 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::ConnectInfo;
 use axum::routing::get;
-use parlance_chassis::lifecycle::Lifecycle;
-use parlance_gateway::listener::{self, HttpLimits};
+use axum::{Extension, Router};
+use parlance_chassis::lifecycle::{CancellationToken, Lifecycle};
+use parlance_gateway::listener::{self, HttpLimits, Unanswered};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 
+/// A listener that is deaf as soon as it is stopped.
 async fn start(limits: HttpLimits) -> (Lifecycle, String) {
     let lifecycle = Lifecycle::without_signals();
+    let deaf = lifecycle.handle().soft();
+    start_until(deaf, limits, lifecycle).await
+}
+
+async fn start_until(
+    deaf: CancellationToken,
+    limits: HttpLimits,
+    lifecycle: Lifecycle,
+) -> (Lifecycle, String) {
     let peer = async |ConnectInfo(peer): ConnectInfo<std::net::SocketAddr>| peer.to_string();
     let endless = async || std::future::pending::<()>().await;
-    let app = Router::new().route("/peer", get(peer)).route("/endless", get(endless));
+    let nobody = async || Extension(Unanswered);
+    let app =
+        Router::new().route("/peer", get(peer)).route("/endless", get(endless)).route("/nobody", get(nobody));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    listener::serve(listener, app, limits, &lifecycle.handle());
+    listener::serve(listener, app, limits, deaf, &lifecycle.handle());
     (lifecycle, address)
 }
 
@@ -110,4 +122,56 @@ async fn a_stop_ends_idle_connections_at_once_and_endless_requests_at_last() {
     let (_, _, code) = tokio::join!(idle, endless, stop);
     assert_eq!(code, ExitCode::SUCCESS);
     assert!(TcpStream::connect(&address).await.is_err(), "nobody listens");
+}
+
+#[tokio::test]
+async fn between_the_stop_and_its_end_connections_are_taken_for_one_request_each() {
+    let lifecycle = Lifecycle::without_signals();
+    let (deaf, handle) = (CancellationToken::new(), lifecycle.handle());
+    let (_lifecycle, address) = start_until(deaf.clone(), HttpLimits::default(), lifecycle).await;
+    let request = "GET /peer HTTP/1.1\r\nhost: x\r\n\r\n";
+    let mut kept = TcpStream::connect(&address).await.unwrap();
+    kept.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = [0; 1_000];
+    let length = kept.read(&mut answer).await.unwrap();
+    let answer = std::str::from_utf8(&answer[..length]).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 ") && !answer.contains("connection: close"), "{answer}");
+    handle.stop();
+    // One that is kept is not closed before it is used once more, and neither is refused a new one.
+    let mut rest = String::new();
+    kept.write_all(request.as_bytes()).await.unwrap();
+    tokio::time::timeout(DEADLINE, kept.read_to_string(&mut rest)).await.unwrap().unwrap();
+    let (_, new) = exchange(&address, request).await;
+    for answer in [rest, new] {
+        assert!(
+            answer.starts_with("HTTP/1.1 200 ") && answer.contains("\r\nconnection: close\r\n"),
+            "{answer}"
+        );
+    }
+    deaf.cancel();
+    let refused = async { while TcpStream::connect(&address).await.is_ok() {} };
+    tokio::time::timeout(DEADLINE, refused).await.expect("nobody listens any more");
+}
+
+#[tokio::test]
+async fn who_has_connected_before_it_is_deaf_gets_his_answer() {
+    let lifecycle = Lifecycle::without_signals();
+    let deaf = CancellationToken::new();
+    let (_lifecycle, address) = start_until(deaf.clone(), HttpLimits::default(), lifecycle).await;
+    // Nothing else runs meanwhile: the listener learns of the connection and of its own end at the same time.
+    let stream = std::net::TcpStream::connect(&address).unwrap();
+    deaf.cancel();
+    stream.set_nonblocking(true).unwrap();
+    let mut stream = TcpStream::from_std(stream).unwrap();
+    stream.write_all(b"GET /peer HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    tokio::time::timeout(DEADLINE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+}
+
+#[tokio::test]
+async fn what_is_for_nobody_here_ends_its_connection_without_an_answer() {
+    let (_lifecycle, address) = start(HttpLimits::default()).await;
+    let (_, answer) = exchange(&address, "GET /nobody HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert_eq!(answer, "");
 }

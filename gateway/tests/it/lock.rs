@@ -27,7 +27,7 @@ impl Lock {
 pub async fn blocked(store: &Store, count: i64) {
     eventually("statements wait for the lock", async || {
         let waiting: i64 = store
-            .run(async |connection| {
+            .run("test", async |connection| {
                 let sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
                 Ok(sqlx::query_scalar(sql).fetch_one(connection).await?)
             })

@@ -12,6 +12,8 @@ mod app;
 mod client;
 #[path = "../../../store/tests/it/database.rs"]
 mod database;
+#[path = "../../../chassis/tests/it/exposition.rs"]
+mod exposition;
 mod lock;
 mod proxy;
 
@@ -46,6 +48,7 @@ mod listener;
 mod log_hygiene;
 mod members;
 mod messages;
+mod metrics;
 mod notifications;
 mod openapi;
 mod ordering;

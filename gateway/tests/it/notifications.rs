@@ -261,7 +261,7 @@ async fn a_backend_notifies_a_user_on_all_devices_and_it_is_kept() {
     }
     let announced: bool = app
         .store
-        .run(async |connection| {
+        .run("test", async |connection| {
             let sql = "SELECT announced_at IS NOT NULL FROM notifications";
             Ok(sqlx::query_scalar(sql).fetch_one(connection).await?)
         })
@@ -288,7 +288,7 @@ async fn pages_neither_repeat_nor_lose_and_marks_hold_on_every_device() {
     let foreign = notify(&here, "bob", "foreign").await;
     // All of one millisecond: then the id decides.
     app.store
-        .run(async |connection| {
+        .run("test", async |connection| {
             let sql = "UPDATE notifications SET created_at = date_trunc('second', now())";
             sqlx::query(sql).execute(connection).await?;
             Ok(())

@@ -262,7 +262,7 @@ async fn the_presence_of_many_users_is_read_at_once() {
     let carl = until_seen(&there, "carl", "offline").await;
     bob.ok("presence:set", json!({"status": "busy"})).await;
     app.store
-        .run(async |connection| {
+        .run("test", async |connection| {
             let insert = "INSERT INTO users (id, last_seen_at) VALUES ('dora', '2026-01-31T09:30:00Z')";
             Ok(sqlx::query(insert).execute(connection).await?)
         })

@@ -50,7 +50,7 @@ impl Scene {
         let rows = self
             .app
             .store
-            .run(async |connection| Ok(sqlx::query_as(sql).bind(id).fetch_all(connection).await?));
+            .run("test", async |connection| Ok(sqlx::query_as(sql).bind(id).fetch_all(connection).await?));
         rows.await.unwrap()
     }
 

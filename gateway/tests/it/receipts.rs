@@ -47,7 +47,7 @@ impl Scene {
     async fn cursors(&self) -> (i64, i64) {
         self.app
             .store
-            .run(async |connection| {
+            .run("test", async |connection| {
                 let sql = "SELECT delivered_seq, read_seq FROM participants \
                     WHERE conversation_id = 'c' AND user_id = 'bob'";
                 Ok(sqlx::query_as(sql).fetch_one(connection).await?)
@@ -466,7 +466,7 @@ async fn a_dialect_can_count_a_message_as_delivered_when_it_is_handed_over() {
     assert!(events.iter().all(|event| event["userId"] == "bob"), "{events:?}");
     assert!(events.len() <= 10, "gathered over intervals: {events:?}");
     let cursors = async || {
-        let rows = app.store.run(async |connection| {
+        let rows = app.store.run("test", async |connection| {
             let sql = "SELECT user_id, delivered_seq, read_seq FROM participants \
                 WHERE conversation_id = 'c' AND delivered_seq > 0";
             Ok(sqlx::query_as::<_, (String, i64, i64)>(sql).fetch_all(connection).await?)

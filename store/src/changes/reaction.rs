@@ -24,7 +24,7 @@ impl Store {
         bounds: Bounds,
     ) -> Result<Changed<ReactionState>, StoreError> {
         let rows: Vec<ReactionRow> = self
-            .run(async |connection| {
+            .run("reactions_since", async |connection| {
                 Ok(query_as(SINCE)
                     .bind(conversation.as_str())
                     .bind(row::signed(since.epoch))

@@ -30,7 +30,7 @@ impl Store {
     /// # Errors
     /// As every query.
     pub async fn note_activity(&self, conversation: &ConversationId) -> Result<(), StoreError> {
-        self.run(async |connection| {
+        self.run("note_activity", async |connection| {
             query(NOTE).bind(conversation.as_str()).execute(connection).await?;
             Ok(())
         })
@@ -44,7 +44,7 @@ impl Store {
     /// As every query.
     pub async fn take_active(&self, limit: u32) -> Result<Vec<ActiveConversation>, StoreError> {
         let rows: Vec<(String, i64)> = self
-            .run(async |connection| {
+            .run("take_active", async |connection| {
                 Ok(query_as(TAKE)
                     .bind(i64::from(limit))
                     .bind(CLAIM.as_secs_f64())
@@ -66,7 +66,7 @@ impl Store {
     /// As every query.
     pub async fn told_of_activity(&self, active: &ActiveConversation) -> Result<(), StoreError> {
         let gone = self
-            .run(async |connection| {
+            .run("told_of_activity", async |connection| {
                 let conversation = active.conversation.as_str();
                 Ok(query(TOLD).bind(conversation).bind(active.change).execute(connection).await?)
             })
@@ -79,7 +79,7 @@ impl Store {
     /// # Errors
     /// As every query.
     pub async fn release_activity(&self, active: &ActiveConversation) -> Result<(), StoreError> {
-        self.run(async |connection| {
+        self.run("release_activity", async |connection| {
             query(RELEASE).bind(active.conversation.as_str()).execute(connection).await?;
             Ok(())
         })
@@ -94,7 +94,7 @@ impl Store {
         &self,
         id: &ConversationId,
     ) -> Result<Option<(Conversation, Option<Message>)>, StoreError> {
-        self.run(async |connection| {
+        self.run("conversation_now", async |connection| {
             let Some(stored) = read(connection, id).await?.filter(|stored| !stored.deleted) else {
                 return Ok(None);
             };

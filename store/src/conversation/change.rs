@@ -35,7 +35,7 @@ impl Store {
         metadata: Option<&Metadata>,
         origin: Option<&SessionId>,
     ) -> Result<Update, StoreError> {
-        self.transaction(async |connection| {
+        self.transaction("update_conversation", async |connection| {
             if !lock(connection, id).await? {
                 return Ok(Update::NoConversation);
             }

@@ -49,7 +49,7 @@ impl Store {
         new: &NewConversation,
         origin: Option<&SessionId>,
     ) -> Result<Creation, StoreError> {
-        self.transaction(async |connection| {
+        self.transaction("create_conversation", async |connection| {
             let id: Option<String> = query_scalar(CREATE)
                 .bind(new.id.as_str())
                 .bind(new.title.as_ref().map(Title::as_str))

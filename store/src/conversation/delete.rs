@@ -31,7 +31,7 @@ impl Store {
         used: Used,
         origin: Option<&SessionId>,
     ) -> Result<bool, StoreError> {
-        self.transaction(async |connection| {
+        self.transaction("delete_conversation", async |connection| {
             let found: Option<i32> = query_scalar(LOCK)
                 .bind(id.as_str())
                 .bind(used == Used::WithoutCreation)

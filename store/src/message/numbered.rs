@@ -56,7 +56,7 @@ impl Store {
         numbers: Numbers,
         bytes: u64,
     ) -> Result<Numbered, StoreError> {
-        self.transaction(async |connection| {
+        self.transaction("numbered", async |connection| {
             // One state of the table for all that follows: otherwise what the worker writes meanwhile moves the ranks.
             query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
                 .execute(&mut *connection)

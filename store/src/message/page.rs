@@ -45,7 +45,7 @@ impl Store {
             Span::After(seq) => (AFTER, seq),
         };
         let rows: Vec<FoundRow> = self
-            .run(async |connection| {
+            .run("history", async |connection| {
                 Ok(query_as(sql)
                     .bind(conversation.as_str())
                     .bind(row::signed(bound.0))

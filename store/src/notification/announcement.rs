@@ -22,7 +22,7 @@ impl Store {
     /// As every query.
     pub async fn unannounced_notifications(&self, limit: u32) -> Result<Vec<Notification>, StoreError> {
         let rows: Vec<NotificationRow> = self
-            .run(async |connection| {
+            .run("unannounced_notifications", async |connection| {
                 Ok(query_as(UNANNOUNCED)
                     .bind(ABANDONED.as_secs_f64())
                     .bind(i64::from(limit))
@@ -38,7 +38,7 @@ impl Store {
     /// # Errors
     /// As every query.
     pub async fn mark_announced(&self, id: NotificationId) -> Result<(), StoreError> {
-        self.run(async |connection| mark(connection, &[id]).await).await
+        self.run("mark_announced", async |connection| mark(connection, &[id]).await).await
     }
 }
 

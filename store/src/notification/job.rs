@@ -42,7 +42,7 @@ impl Store {
     pub async fn notification_jobs(&self, limit: u32) -> Result<Vec<NotificationJob>, StoreError> {
         let policies = [NotifyPolicy::Absent.as_str(), NotifyPolicy::Always.as_str()];
         let (rows, participants) = self
-            .run(async |connection| {
+            .run("notification_jobs", async |connection| {
                 let rows: Vec<JobRow> = query_as(WAITING)
                     .bind(policies)
                     .bind(i64::from(limit))
@@ -79,7 +79,7 @@ impl Store {
             users.iter().map(move |user| (conversation.as_str(), user.as_str()))
         });
         let (conversations, users): (Vec<&str>, Vec<&str>) = pairs.unzip();
-        self.transaction(async |connection| {
+        self.transaction("make_notifications", async |connection| {
             query(LOCK).bind(&messages).execute(&mut *connection).await?;
             let made = query(MAKE)
                 .bind(&messages)
@@ -99,7 +99,7 @@ impl Store {
     /// As every query.
     pub async fn waiting_notification_jobs(&self) -> Result<u64, StoreError> {
         let count: i64 = self
-            .run(async |connection| {
+            .run("waiting_notification_jobs", async |connection| {
                 Ok(query_scalar("SELECT count(*) FROM notification_jobs").fetch_one(connection).await?)
             })
             .await?;

@@ -48,7 +48,7 @@ impl Store {
         role: Option<&ParticipantRole>,
         origin: Option<&SessionId>,
     ) -> Result<Option<Added>, StoreError> {
-        self.transaction(async |connection| {
+        self.transaction("add_participant", async |connection| {
             if !lock(connection, conversation).await? {
                 return Ok(None);
             }
@@ -88,7 +88,7 @@ impl Store {
         user: &UserId,
         origin: Option<&SessionId>,
     ) -> Result<Removal, StoreError> {
-        self.transaction(async |connection| {
+        self.transaction("remove_participant", async |connection| {
             if !lock(connection, conversation).await? {
                 return Ok(Removal::NoConversation);
             }

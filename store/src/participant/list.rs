@@ -41,7 +41,7 @@ impl Store {
         limit: u64,
     ) -> Result<Vec<ListedParticipant>, StoreError> {
         let rows: Vec<ListedRow> = self
-            .run(async |connection| {
+            .run("participants", async |connection| {
                 Ok(query_as(LIST)
                     .bind(conversation.as_str())
                     .bind(after.map(UserId::as_str).unwrap_or_default())

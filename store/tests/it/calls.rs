@@ -24,7 +24,7 @@ async fn insert(store: &Store, n: u8, status: CallStatus) {
     let ms = |seconds: i64| Timestamp(START + (i64::from(n) + seconds) * 1_000).to_datetime();
     let answered = matches!(status, CallStatus::Ongoing | CallStatus::Ended);
     store
-        .run(async |connection| {
+        .run("test", async |connection| {
             sqlx::query(
                 "INSERT INTO calls VALUES ($1, 'c1', 'video', $2, 'z', '{\"id\":\"z\",\"name\":\"Zoe\"}', $3, $4, $5,
                     $6, 1, $7)",
@@ -113,7 +113,7 @@ async fn only_what_is_not_over_and_took_too_long_is_overdue() {
     assert_eq!(overdue(9, 9, Some(call_id(1)), 2).await, [call_id(4), call_id(5)]);
     assert_eq!(overdue(-1, 9, None, 9).await, [call_id(1), call_id(5)]);
     let run = async |sql: &'static str| {
-        let run = store.run(async |connection| Ok(sqlx::query(sql).execute(connection).await?));
+        let run = store.run("test", async |connection| Ok(sqlx::query(sql).execute(connection).await?));
         run.await.unwrap();
     };
     run("UPDATE conversations SET deleted_at = now()").await;

@@ -19,7 +19,7 @@ fn message_id(n: u64) -> MessageId {
 }
 
 async fn run(store: &Store, statement: &'static str) {
-    let run = store.run(async |connection| {
+    let run = store.run("test", async |connection| {
         sqlx::query(statement).execute(connection).await?;
         Ok(())
     });
@@ -30,7 +30,7 @@ async fn run(store: &Store, statement: &'static str) {
 async fn messages(store: &Store, count: u64, changed: &[(u64, u64)]) {
     for n in 1..=count {
         let rev = changed.iter().find(|(which, _)| *which == n).map_or(n, |(_, rev)| *rev);
-        let insert = store.run(async |connection| {
+        let insert = store.run("test", async |connection| {
             sqlx::query(
                 "INSERT INTO messages (id, conversation_id, seq, epoch, created_rev, rev, sender_id, sender, type,
                     content, created_at)

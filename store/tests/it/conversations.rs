@@ -39,7 +39,7 @@ pub fn role(word: &str) -> ParticipantRole {
 
 pub async fn waiting(store: &Store) -> Vec<(String, String)> {
     store
-        .run(async |connection| {
+        .run("test", async |connection| {
             Ok(sqlx::query_as("SELECT conversation_id, kind FROM outbox ORDER BY id")
                 .fetch_all(connection)
                 .await?)
@@ -90,7 +90,7 @@ async fn creating_the_same_again_finds_it_and_anything_else_conflicts() {
 async fn one_that_appeared_by_being_used_can_be_created_and_keeps_its_numbers() {
     let (_database, store) = TestDatabase::migrated().await;
     store
-        .run(async |connection| {
+        .run("test", async |connection| {
             sqlx::query("INSERT INTO conversations (id, epoch, head_rev, head_seq) VALUES ('c1', 1, 9, 8)")
                 .execute(connection)
                 .await?;
@@ -204,7 +204,7 @@ async fn a_deleted_id_is_created_again_with_its_numbers_and_without_those_who_we
     let (_database, store) = TestDatabase::migrated().await;
     store.create_conversation(&new("c1", &["a", "b"]), None).await.unwrap();
     let sql = "UPDATE conversations SET epoch = 1, head_rev = 9, head_seq = 8";
-    store.run(async |connection| Ok(sqlx::query(sql).execute(connection).await?)).await.unwrap();
+    store.run("test", async |connection| Ok(sqlx::query(sql).execute(connection).await?)).await.unwrap();
     store.delete_conversation(&id("c1"), Used::OnlyWhenCreated, None).await.unwrap();
     let again = NewConversation { title: None, ..new("c1", &["b"]) };
     let created = store.create_conversation(&again, None).await.unwrap();
@@ -221,7 +221,7 @@ async fn a_deleted_id_is_created_again_with_its_numbers_and_without_those_who_we
 async fn what_appears_by_being_used_can_be_deleted_again_when_it_is_used_again() {
     let (_database, store) = TestDatabase::migrated().await;
     let sql = async |sql: &'static str| {
-        store.run(async |connection| Ok(sqlx::query(sql).execute(connection).await?)).await.unwrap();
+        store.run("test", async |connection| Ok(sqlx::query(sql).execute(connection).await?)).await.unwrap();
     };
     sql("INSERT INTO conversations (id, epoch, head_rev, head_seq) VALUES ('c1', 1, 3, 3)").await;
     let delete = async |used| store.delete_conversation(&id("c1"), used, None).await.unwrap();

@@ -32,10 +32,10 @@ async fn scene(store: &Store) {
          SELECT 'c' || n, member, 'owner', now(), 1 FROM generate_series(1, 4) n, UNNEST(ARRAY['ann', 'bob']) member",
         "INSERT INTO participants (conversation_id, user_id, left_at) VALUES ('c1', 'gone', now())",
     ] {
-        store.run(async |connection| Ok(sqlx::query(sql).execute(connection).await?)).await.unwrap();
+        store.run("test", async |connection| Ok(sqlx::query(sql).execute(connection).await?)).await.unwrap();
     }
     for (n, sender) in [(1_u8, "bob"), (2, "bob"), (3, "ann"), (4, "bob")] {
-        let insert = store.run(async |connection| {
+        let insert = store.run("test", async |connection| {
             Ok(sqlx::query(
                 "INSERT INTO messages (id, conversation_id, seq, epoch, created_rev, rev, sender_id, sender, type, content,
                     created_at, deleted_at)
@@ -79,7 +79,7 @@ async fn the_newest_activity_is_first_and_a_page_follows_the_one_before() {
     }
     assert!(joined(&store, "gone", None, 10).await.is_empty(), "who left has no list");
     let delete = "UPDATE conversations SET deleted_at = now() WHERE id = 'c3'";
-    store.run(async |connection| Ok(sqlx::query(delete).execute(connection).await?)).await.unwrap();
+    store.run("test", async |connection| Ok(sqlx::query(delete).execute(connection).await?)).await.unwrap();
     assert_eq!(ids(&joined(&store, "ann", None, 10).await), ["c4", "c2", "c1"]);
 }
 
@@ -111,7 +111,7 @@ async fn of_very_many_participants_the_first_ones_are_listed() {
     scene(&store).await;
     let more = "INSERT INTO participants (conversation_id, user_id, joined_at)
         SELECT 'c1', 'u' || n, now() + interval '1 minute' FROM generate_series(1, 1500) n";
-    store.run(async |connection| Ok(sqlx::query(more).execute(connection).await?)).await.unwrap();
+    store.run("test", async |connection| Ok(sqlx::query(more).execute(connection).await?)).await.unwrap();
     let mut all = joined(&store, "ann", None, 10).await;
     all.retain(|joined| joined.conversation == id("c1"));
     let unread = Unread { user: &user("ann"), except: &[], most: 10 };
@@ -127,7 +127,7 @@ async fn the_two_furthest_cursors_of_each_kind_are_found() {
     assert_eq!(store.furthest(&id("c1")).await.unwrap(), Furthest::default());
     let sql = "INSERT INTO participants (conversation_id, user_id, delivered_seq, read_seq)
         VALUES ('c1', 'ann', 9, 2), ('c1', 'bob', 7, 7), ('c1', 'carol', 3, 3), ('c1', 'dave', 0, 0), ('c2', 'eve', 50, 50)";
-    store.run(async |connection| Ok(sqlx::query(sql).execute(connection).await?)).await.unwrap();
+    store.run("test", async |connection| Ok(sqlx::query(sql).execute(connection).await?)).await.unwrap();
     let found = store.furthest(&id("c1")).await.unwrap();
     assert_eq!(found.delivered, [(user("ann"), Seq(9)), (user("bob"), Seq(7))]);
     assert_eq!(found.read, [(user("bob"), Seq(7)), (user("carol"), Seq(3))]);

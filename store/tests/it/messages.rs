@@ -24,7 +24,7 @@ fn message_id(n: u8) -> MessageId {
 pub async fn ten_messages(store: &Store) {
     for n in 1..=10_u8 {
         store
-            .run(async |connection| {
+            .run("test", async |connection| {
                 sqlx::query(
                     "INSERT INTO messages (id, conversation_id, seq, epoch, created_rev, rev, sender_id, sender, type,
                         content, attachments, metadata, reply_to, client_id, created_at)
@@ -191,7 +191,7 @@ async fn a_conversation_without_a_hole_is_numbered_by_its_places() {
         "DELETE FROM messages WHERE epoch = 2 OR seq < 3",
         "INSERT INTO conversations (id, epoch, head_rev, head_seq) VALUES ('c1', 1, 109, 9)",
     ] {
-        store.run(async |connection| Ok(sqlx::query(sql).execute(connection).await?)).await.unwrap();
+        store.run("test", async |connection| Ok(sqlx::query(sql).execute(connection).await?)).await.unwrap();
     }
     let expected: Vec<Key> = (3..=9).map(|n: u8| (Seq(u64::from(n)), message_id(n))).collect();
     for limit in [1, 2, 5, 100] {
@@ -199,7 +199,7 @@ async fn a_conversation_without_a_hole_is_numbered_by_its_places() {
     }
     // A hole, as a dead letter leaves it: places are not ranks any more.
     let hole = "DELETE FROM messages WHERE seq = 5";
-    store.run(async |connection| Ok(sqlx::query(hole).execute(connection).await?)).await.unwrap();
+    store.run("test", async |connection| Ok(sqlx::query(hole).execute(connection).await?)).await.unwrap();
     let expected: Vec<Key> = expected.into_iter().filter(|(seq, _)| seq.0 != 5).collect();
     for limit in [1, 2, 5, 100] {
         assert_eq!(all_numbered(&store, &[], limit, false).await, expected);

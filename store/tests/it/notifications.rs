@@ -19,7 +19,7 @@ async fn scene(store: &Store) {
             created_at) VALUES ($1, 'c', 1, 1, 2, 2, 'ann', '{\"id\": \"ann\", \"name\": \"ann\"}', 'text', 'x', now())",
         "INSERT INTO notification_jobs (message_id, policy) VALUES ($1, 'always')",
     ] {
-        store.run(async |connection| Ok(sqlx::query(sql).bind(id).execute(connection).await?)).await.unwrap();
+        store.run("test", async |connection| Ok(sqlx::query(sql).bind(id).execute(connection).await?)).await.unwrap();
     }
 }
 

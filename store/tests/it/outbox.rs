@@ -85,3 +85,18 @@ async fn only_what_waits_too_long_is_stale() {
     assert_eq!(store.stale_outbox(Duration::from_secs(60), 10).await.unwrap(), []);
     assert_eq!(store.stale_outbox(Duration::ZERO, 10).await.unwrap(), [id("c1")]);
 }
+
+#[tokio::test]
+async fn many_that_need_a_second_connection_each_do_not_wait_for_each_other() {
+    let (_database, store) = TestDatabase::migrated().await;
+    // More than the pool has connections.
+    let conversations: Vec<String> = (0..40).map(|number| format!("c{number}")).collect();
+    for conversation in &conversations {
+        store.create_conversation(&new(conversation, &["a"]), None).await.unwrap();
+    }
+    let append = async |row: OutboxRow| store.heads(&row.conversation).await.map(drop);
+    let flushes = conversations.iter().map(async |conversation| store.flush_outbox(&id(conversation), append).await);
+    for flushed in futures_util::future::join_all(flushes).await {
+        assert_eq!(flushed.unwrap(), 1);
+    }
+}

@@ -63,7 +63,7 @@ async fn another_role_is_a_change_and_who_comes_back_keeps_the_cursors() {
     assert_eq!(add(&store, "a", Some("owner")).await, (false, true));
     assert_eq!(add(&store, "a", None).await, (false, false), "without a role he stays what he is");
     store
-        .run(async |connection| {
+        .run("test", async |connection| {
             sqlx::query("UPDATE participants SET read_seq = 5, left_at = now()").execute(connection).await?;
             Ok(())
         })
@@ -76,7 +76,7 @@ async fn another_role_is_a_change_and_who_comes_back_keeps_the_cursors() {
         "who comes back is a member"
     );
     let read: i64 = store
-        .run(async |connection| {
+        .run("test", async |connection| {
             Ok(sqlx::query_scalar("SELECT read_seq FROM participants WHERE left_at IS NULL")
                 .fetch_one(connection)
                 .await?)
@@ -93,7 +93,7 @@ async fn changes_since_a_version_are_never_cut_within_one_event() {
     add(&store, "d", None).await;
     store.remove_participant(&id("c1"), &user("d"), None).await.unwrap();
     store
-        .run(async |connection| {
+        .run("test", async |connection| {
             sqlx::query("UPDATE participants SET epoch = 1, rev = CASE user_id WHEN 'd' THEN 4 ELSE 1 END")
                 .execute(connection)
                 .await?;
@@ -120,7 +120,7 @@ async fn pages_have_everybody_who_takes_part_once_with_how_far_they_are() {
     let anna = Profile { name: "Anna".into(), ..Profile::unknown(user("a")) };
     store.upsert_user_claims(&anna).await.unwrap();
     let sql = "UPDATE participants SET delivered_seq = 7, read_seq = 5 WHERE user_id = 'a'";
-    store.run(async |connection| Ok(sqlx::query(sql).execute(connection).await?)).await.unwrap();
+    store.run("test", async |connection| Ok(sqlx::query(sql).execute(connection).await?)).await.unwrap();
 
     let mut found = Vec::new();
     let mut after: Option<UserId> = None;

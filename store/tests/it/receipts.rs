@@ -42,7 +42,7 @@ async fn cursors_are_read_of_those_who_are_asked_for() {
     let (_database, store) = TestDatabase::migrated().await;
     ten_messages(&store).await;
     store
-        .run(async |connection| {
+        .run("test", async |connection| {
             sqlx::query(
                 "INSERT INTO participants (conversation_id, user_id, delivered_seq, read_seq)
                  VALUES ('c1', 'bob', 7, 5), ('c1', 'carol', 9, 9)",

@@ -7,8 +7,11 @@ use parlance_broker::{
     objects::ObjectId,
     partition::Partition,
 };
-use parlance_chassis::lifecycle::{CancellationToken, Handle};
-use parlance_domain::{entry::Envelope, event::Event};
+use parlance_chassis::{
+    lifecycle::{CancellationToken, Handle},
+    traces::{Span, SpanKind, Traces},
+};
+use parlance_domain::{entry::Envelope, event::Event, trace::TraceParent};
 use parlance_store::{Store, StoreError};
 use tokio::{sync::mpsc, time::Instant};
 
@@ -30,6 +33,7 @@ pub(crate) struct Writer {
     batches: Batches,
     store: Store,
     acknowledger: Acknowledger,
+    traces: Traces,
     soft: CancellationToken,
     hard: CancellationToken,
     /// Dropped with the writer, which tells that it has ended.
@@ -49,11 +53,12 @@ impl Writer {
         batches: Batches,
         store: Store,
         acknowledger: Acknowledger,
+        traces: Traces,
         lifecycle: &Handle,
         finished: mpsc::Sender<()>,
     ) -> Self {
         let (soft, hard) = (lifecycle.soft(), lifecycle.hard());
-        Self { batches, store, acknowledger, soft, hard, _finished: finished }
+        Self { batches, store, acknowledger, traces, soft, hard, _finished: finished }
     }
 
     /// Writes until the readers have ended and everything they read is written.
@@ -98,6 +103,7 @@ impl Writer {
         if piece.is_empty() {
             return Ok(Attempt::Done);
         }
+        let mut spans = self.spans(piece);
         let rows = Rows::fold(piece.iter().map(|decoded| &decoded.envelope));
         let mut patience = Patience::new("write", &self.soft);
         loop {
@@ -109,16 +115,39 @@ impl Writer {
             }
             match patience.judge(written).await? {
                 Some(Attempt::TooSlow) if piece.len() < DIVISIBLE => {}
-                Some(attempt) => return Ok(attempt),
+                Some(attempt) => {
+                    if !matches!(attempt, Attempt::Done) {
+                        spans.iter_mut().for_each(|span| span.fail("refused"));
+                    }
+                    return Ok(attempt);
+                }
                 None => {}
             }
         }
     }
 
+    /// Those of the entries whose commands are traced, from now until they are written.
+    fn spans(&self, piece: &[Decoded]) -> Vec<Span> {
+        let begin = |decoded: &Decoded| {
+            let trace = decoded.envelope.header.trace.as_ref()?;
+            let mut span = self.traces.resume("store", SpanKind::Consumer, Some(TraceParent::as_str(trace)));
+            span.set("parlance.partition", i64::from(decoded.arrived.partition.0));
+            span.set("parlance.batch_entries", i64::try_from(piece.len()).unwrap_or(i64::MAX));
+            Some(span)
+        };
+        piece.iter().filter_map(begin).collect()
+    }
+
     /// Writes rows in one transaction, and takes away what they deleted in as many as that needs.
     async fn write(&self, rows: &Rows<'_>) -> Result<(), StoreError> {
-        self.store.transaction(async |connection| upsert::write(connection, rows).await).await?;
-        while self.store.transaction(async |connection| upsert::purge(connection, rows).await).await? {}
+        self.store
+            .transaction("write_batch", async |connection| upsert::write(connection, rows).await)
+            .await?;
+        while self
+            .store
+            .transaction("purge", async |connection| upsert::purge(connection, rows).await)
+            .await?
+        {}
         Ok(())
     }
 

@@ -148,6 +148,7 @@ impl Overtime {
             object: Some(Object::of_call(call.id, Some(call.version), kind, &body)),
             body,
             origin: None,
+            trace: None,
             acl: None,
             once: Once { key, keep: KEEP, mark: id },
         })

@@ -34,6 +34,8 @@ impl Gauges {
 
     /// Sets the gauges. Says 0: there is nothing to boast of.
     pub(crate) async fn measure(self: Arc<Self>) -> Result<u64, GaugesError> {
+        self.broker.record_connection();
+        self.store.record_pool();
         for stream in StreamKind::ALL {
             self.measure_stream(stream).await?;
         }

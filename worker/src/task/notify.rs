@@ -142,7 +142,7 @@ impl Notifier {
     ) -> Result<(u64, Result<(), BrokerError>), StoreError> {
         let ids: Vec<NotificationId> = notifications.iter().map(|notification| notification.id).collect();
         self.store
-            .transaction(async |connection| {
+            .transaction("announce_notifications", async |connection| {
                 let claimed: HashSet<NotificationId> =
                     announcement::claim(connection, &ids).await?.into_iter().collect();
                 let ours =

@@ -44,7 +44,7 @@ async fn settled(world: &World) {
         let sql = "SELECT count(*) FROM conversation_activity";
         let waiting: i64 = world
             .store
-            .run(async |connection| Ok(sqlx::query_scalar(sql).fetch_one(connection).await?))
+            .run("test", async |connection| Ok(sqlx::query_scalar(sql).fetch_one(connection).await?))
             .await
             .unwrap();
         if waiting == 0 { Ok(()) } else { Err(waiting) }

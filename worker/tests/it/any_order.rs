@@ -125,7 +125,7 @@ async fn rows(world: &World) -> Vec<String> {
         ) AS row";
     let mut rows: Vec<String> = world
         .store
-        .run(async |connection| Ok(sqlx::query_scalar(DUMP).fetch_all(connection).await?))
+        .run("test", async |connection| Ok(sqlx::query_scalar(DUMP).fetch_all(connection).await?))
         .await
         .unwrap();
     rows.sort_unstable();
@@ -140,7 +140,7 @@ async fn enrol(world: &World, conversations: [&str; 2]) {
     const ENROL: &str = "
         INSERT INTO participants (conversation_id, user_id, joined_at)
         SELECT c, u, to_timestamp(1700000000) FROM UNNEST($1::text[]) c, UNNEST($2::text[]) u";
-    let enrol = world.store.run(async |connection| {
+    let enrol = world.store.run("test", async |connection| {
         let names = conversations.as_slice();
         sqlx::query(ENROL).bind(names).bind(&USERS[..2]).execute(connection).await?;
         Ok(())

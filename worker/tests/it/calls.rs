@@ -28,7 +28,7 @@ fn now() -> i64 {
 async fn ringing(world: &World, id: CallId, started: i64) {
     world
         .store
-        .run(async |connection| {
+        .run("test", async |connection| {
             sqlx::query("INSERT INTO conversations (id, epoch, head_rev) VALUES ('c', 1, 1) ON CONFLICT DO NOTHING")
                 .execute(&mut *connection)
                 .await?;
@@ -56,7 +56,7 @@ async fn ringing(world: &World, id: CallId, started: i64) {
 async fn with_status(world: &World, status: CallStatus) -> u64 {
     let count: i64 = world
         .store
-        .run(async |connection| {
+        .run("test", async |connection| {
             Ok(sqlx::query_scalar("SELECT count(*) FROM calls WHERE status = $1")
                 .bind(status.as_str())
                 .fetch_one(connection)
@@ -96,6 +96,7 @@ async fn answer(world: &World, id: CallId, started: i64) {
         object: Some(Object::of_call(id, Some(Version::new(1, 1)), kind, &text)),
         body: text,
         origin: None,
+        trace: None,
         acl: None,
         once: Once { key, keep: std::time::Duration::from_secs(60), mark: id.to_string() },
     };

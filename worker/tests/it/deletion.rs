@@ -26,7 +26,7 @@ async fn counts(world: &World) -> [i64; 5] {
             (SELECT count(*) FROM participants WHERE conversation_id = 'c1')]";
     let counts: Vec<i64> = world
         .store
-        .run(async |connection| Ok(sqlx::query_scalar(COUNT).fetch_one(connection).await?))
+        .run("test", async |connection| Ok(sqlx::query_scalar(COUNT).fetch_one(connection).await?))
         .await
         .unwrap();
     counts.try_into().unwrap()
@@ -117,7 +117,7 @@ async fn a_conversation_larger_than_a_transaction_goes_as_a_whole() {
     assert_eq!(counts(&world).await, [5, 0, 0, 0, 0]);
     let notified: i64 = world
         .store
-        .run(async |connection| {
+        .run("test", async |connection| {
             Ok(sqlx::query_scalar("SELECT count(*) FROM notifications").fetch_one(connection).await?)
         })
         .await

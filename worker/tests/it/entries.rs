@@ -52,7 +52,7 @@ fn seed(conversation: &str) -> [u8; 8] {
 }
 
 fn durable(kind: EventKind, conversation: &str, version: Version, seq: u64, body: &Value) -> TestEntry {
-    let header = Header { kind, version, seq: Seq(seq), at: Timestamp(AT), origin: None };
+    let header = Header { kind, version, seq: Seq(seq), at: Timestamp(AT), origin: None, trace: None };
     TestEntry {
         stream: StreamKind::Ingest,
         conversation: conversation.to_owned(),

@@ -15,6 +15,8 @@ mod cluster;
 mod database;
 mod ear;
 mod entries;
+#[path = "../../../chassis/tests/it/exposition.rs"]
+mod exposition;
 mod history;
 mod proxy;
 #[expect(dead_code, reason = "the broker's tests do more with it")]

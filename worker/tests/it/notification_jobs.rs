@@ -25,7 +25,7 @@ async fn watch(world: &World) {
 async fn seen(world: &World) -> Vec<(Uuid, String)> {
     world
         .store
-        .run(async |connection| {
+        .run("test", async |connection| {
             let sql = "SELECT message_id, policy FROM seen ORDER BY message_id";
             Ok(sqlx::query_as(sql).fetch_all(connection).await?)
         })

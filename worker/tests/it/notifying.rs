@@ -39,7 +39,7 @@ fn user(id: &str) -> UserId {
 pub async fn participants(world: &World, conversation: &str, users: &[&str]) {
     world
         .store
-        .run(async |connection| {
+        .run("test", async |connection| {
             for user in users.iter().chain(&["anna"]) {
                 sqlx::query(
                     "INSERT INTO participants (conversation_id, user_id, joined_at) VALUES ($1, $2, now())",
@@ -79,7 +79,7 @@ async fn of(world: &World, user_id: &str) -> Vec<Notification> {
 async fn scalar(world: &World, sql: &'static str) -> i64 {
     world
         .store
-        .run(async |connection| Ok(sqlx::query_scalar(sql).fetch_one(connection).await?))
+        .run("test", async |connection| Ok(sqlx::query_scalar(sql).fetch_one(connection).await?))
         .await
         .unwrap()
 }

@@ -76,7 +76,7 @@ async fn rows(world: &World, conversation: &str) -> Vec<String> {
         UNION ALL SELECT to_jsonb(c) - 'id' FROM conversations c WHERE id = $1";
     let mut rows: Vec<String> = world
         .store
-        .run(async |connection| {
+        .run("test", async |connection| {
             let sql = sqlx::AssertSqlSafe(format!("SELECT row::text FROM ({dump}) rows"));
             Ok(sqlx::query_scalar(sql).bind(conversation).fetch_all(connection).await?)
         })
@@ -90,7 +90,7 @@ async fn rows(world: &World, conversation: &str) -> Vec<String> {
 async fn enrol(world: &World, conversation: &str) {
     world
         .store
-        .run(async |connection| {
+        .run("test", async |connection| {
             sqlx::query("INSERT INTO participants (conversation_id, user_id, joined_at) SELECT $1, UNNEST($2::text[]), now()")
                 .bind(conversation)
                 .bind(&USERS[..2])

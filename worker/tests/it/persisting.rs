@@ -32,7 +32,7 @@ type Participant = (String, i64, i64, bool, i64);
 async fn participants(world: &World, conversation: &str) -> Vec<Participant> {
     world
         .store
-        .run(async |connection| {
+        .run("test", async |connection| {
             Ok(sqlx::query_as(
                 "SELECT user_id, delivered_seq, read_seq, left_at IS NULL, rev FROM participants
                  WHERE conversation_id = $1 ORDER BY user_id",
@@ -168,7 +168,7 @@ async fn a_conversation_was_active_when_something_was_last_said_in_it_or_when_it
     world.drained().await;
     let active: Vec<(String, i64)> = world
         .store
-        .run(async |connection| {
+        .run("test", async |connection| {
             let sql =
                 "SELECT id, (extract(epoch FROM active_at) * 1000)::bigint FROM conversations ORDER BY id";
             Ok(sqlx::query_as(sql).fetch_all(connection).await?)

@@ -2,6 +2,8 @@
 
 use std::net::SocketAddr;
 
+use parlance_chassis::metrics::{METRICS, Metric, PROCESS};
+use parlance_worker::metrics::SECTIONS;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -10,6 +12,7 @@ use tokio::{
 
 use crate::{
     entries::{message, unstorable},
+    exposition::mistakes,
     proxy::Proxy,
     world::{World, eventually},
 };
@@ -67,6 +70,39 @@ async fn metrics_count_what_was_written_and_what_was_parked() {
             None => Ok(()),
             Some(missing) => Err((*missing).to_owned()),
         }
+    })
+    .await;
+    worker.stop().await;
+    world.clean_up().await;
+}
+
+#[tokio::test]
+async fn metrics_are_those_that_are_declared() {
+    // Nothing panicked, and no call went on for too long.
+    const SELDOM: [&str; 2] = ["parlance_task_panics_total", "parlance_worker_calls_ended_total"];
+    let world = World::new().await;
+    let worker = world.start(&[]).await;
+    world.append_all(&[message("c1", 1)]).await;
+    world.drained().await;
+    let declared = SECTIONS.iter().flat_map(|section| section.metrics).chain(METRICS).chain(PROCESS);
+    let declared: Vec<Metric> = declared.copied().collect();
+    for metric in &declared {
+        assert_eq!(metric.kind.as_str() == "counter", metric.name.ends_with("_total"), "{}", metric.name);
+    }
+    let expected = [
+        "parlance_redis_connected 1\n",
+        "parlance_ready 1\n",
+        "parlance_not_ready{check=\"postgres\"} 0\n",
+        "parlance_redis_errors_total{operation=\"acknowledge\"} 0\n",
+        "parlance_postgres_query_seconds_count{operation=\"write_batch\"} ",
+        "parlance_worker_persisted_total{stream=\"receipts\"} 0\n",
+    ];
+    eventually("all metrics are there", async || {
+        let answer = get(worker.admin, "/metrics").await;
+        let (_, text) = answer.split_once("\r\n\r\n").unwrap();
+        let mut mistakes = mistakes(text, &declared, &SELDOM);
+        mistakes.extend(expected.iter().filter(|line| !text.contains(**line)).map(|line| (*line).to_owned()));
+        if mistakes.is_empty() { Ok(()) } else { Err(mistakes) }
     })
     .await;
     worker.stop().await;

@@ -171,7 +171,7 @@ impl World {
     /// The places of the conversation's messages in Postgres.
     pub async fn seqs(&self, conversation: &str) -> Vec<i64> {
         self.store
-            .run(async |connection| {
+            .run("test", async |connection| {
                 Ok(sqlx::query_scalar("SELECT seq FROM messages WHERE conversation_id = $1 ORDER BY seq")
                     .bind(conversation)
                     .fetch_all(connection)
@@ -188,7 +188,7 @@ impl World {
     /// Runs a statement without parameters.
     pub async fn sql(&self, statement: &'static str) {
         self.store
-            .run(async |connection| {
+            .run("test", async |connection| {
                 sqlx::query(statement).execute(connection).await?;
                 Ok(())
             })

@@ -8,7 +8,7 @@ const DRAIN_DEADLINE: Setting = Setting::new(
     "shutdown.drain_deadline",
     "How long what is running may take to finish after SIGTERM or SIGINT. The supervisor must wait some 5s longer.",
 )
-.default("20s");
+.default("30s");
 
 /// How long a process may take to end; see [`crate::lifecycle::Lifecycle::run`].
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -55,7 +55,7 @@ fn the_urls_are_all_that_must_be_set() {
     let all = all(&[]).unwrap();
     assert_eq!(all.log, LogSection { format: LogFormat::Text, level: "info".to_owned() });
     assert_eq!(all.admin, AdminSection { host: "127.0.0.1".to_owned(), port: 9_464 });
-    assert_eq!(all.shutdown.drain_deadline, Duration::from_secs(20));
+    assert_eq!(all.shutdown.drain_deadline, Duration::from_secs(30));
     assert_eq!((all.redis.prefix.as_str(), all.redis.partitions), ("parlance:", 16));
     assert_eq!(all.redis.command_deadline, Duration::from_secs(2));
     assert_eq!(all.redis.url.expose(), "redis://h:6379");

@@ -79,6 +79,7 @@ fn envelope(kind: EventKind, event: Event) -> Envelope {
             seq: Seq(3),
             at: Timestamp(1_769_851_800_007),
             origin: None,
+            trace: None,
         },
         event,
     }

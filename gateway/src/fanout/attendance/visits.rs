@@ -48,13 +48,13 @@ impl Visits {
         self.0.changed.notify_one();
     }
 
-    /// Notes until `soft`.
+    /// Notes until `closing`.
     pub(super) async fn run(
         self,
         all: Attendance,
         broker: Broker,
         presences: Presences,
-        soft: CancellationToken,
+        closing: CancellationToken,
     ) -> Result<(), Infallible> {
         let run = async {
             let mut failed = false;
@@ -71,7 +71,7 @@ impl Visits {
             }
         };
         tokio::select! {
-            () = soft.cancelled() => Ok(()),
+            () = closing.cancelled() => Ok(()),
             never = run => never,
         }
     }

@@ -20,6 +20,7 @@ fn event(epoch: u64, rev: u64) -> Envelope {
             seq: Seq(rev),
             at: Timestamp(0),
             origin: None,
+            trace: None,
         },
         event: Event::TypingStarted(Typing { user, expires_in_ms: None }),
     }

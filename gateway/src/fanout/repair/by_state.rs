@@ -120,7 +120,7 @@ impl Telling<'_> {
             EventKind::MessageEdited => (message.edited_at, Event::MessageEdited(message)),
             _ => (Some(message.created_at), Event::MessageCreated(message)),
         };
-        let header = Header { kind, version, seq, at: at.unwrap_or_default(), origin };
+        let header = Header { kind, version, seq, at: at.unwrap_or_default(), origin, trace: None };
         Envelope { conversation: self.id.clone(), header, event }
     }
 

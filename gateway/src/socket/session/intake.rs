@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, mem};
 
-use crate::socket::cluster::AckSender;
+use crate::socket::{cluster::AckSender, wire::Owed};
 
 /// How many events of one socket may wait to be carried out.
 const MAX_WAITING: usize = 64;
@@ -15,6 +15,8 @@ pub struct Inbound {
     pub packet: String,
     /// Where the acknowledgement goes, when the client wants one.
     pub ack: Option<Acknowledgement>,
+    /// Kept until it is carried out and answered.
+    pub owed: Owed,
 }
 
 /// Where an acknowledgement goes.

@@ -30,10 +30,7 @@ impl Endpoint {
         handshake: Handshake,
         pass: Option<Pass>,
     ) -> Result<Response<Body>, Refusal> {
-        if self.is_draining() {
-            return Err(Refusal::Draining);
-        }
-        let slot = self.wires.open(Transport::Polling, handshake, pass);
+        let slot = self.wires.open(Transport::Polling, handshake, pass)?;
         let wire = Arc::clone(slot.wire());
         let mut request = Request::new(Full::default());
         *request.uri_mut() = Ask::Open.engine_uri()?;

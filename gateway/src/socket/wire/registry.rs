@@ -36,6 +36,8 @@ pub struct Wires {
 struct State {
     live: HashMap<u64, Live>,
     polling: HashMap<Sid, Polling>,
+    /// Nobody is let in any more.
+    is_closed: bool,
 }
 
 /// A listed session. It has its place as long as it is listed, whoever keeps the wire.
@@ -115,6 +117,17 @@ impl Wires {
         }
     }
 
+    /// From now on no session is opened.
+    pub fn close_entrance(&self) {
+        self.state().is_closed = true;
+    }
+
+    /// Whether there is a client that needs to send requests to keep its session.
+    pub fn has_polling(&self) -> bool {
+        let needs = |wire: &Wire| wire.is_polling() && wire.killed().is_none();
+        self.state().live.values().any(|live| needs(&live.wire))
+    }
+
     /// Resolves when no session is alive.
     pub async fn emptied(&self) {
         loop {
@@ -180,16 +193,24 @@ impl Wires {
     }
 
     /// A new wire and the slot that keeps it listed.
+    ///
+    /// # Errors
+    /// When nobody is let in any more.
     pub(super) fn open(
         self: &Arc<Self>,
         transport: Transport,
         from: Handshake,
         pass: Option<Pass>,
-    ) -> WireSlot {
+    ) -> Result<WireSlot, Refusal> {
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let wire = Arc::new(Wire::new(id, self, transport, from));
-        self.state().live.insert(id, Live { wire: Arc::clone(&wire), _pass: pass });
-        WireSlot(Arc::new(Owner(wire)))
+        let mut state = self.state();
+        if state.is_closed {
+            return Err(Refusal::Draining);
+        }
+        state.live.insert(id, Live { wire: Arc::clone(&wire), _pass: pass });
+        drop(state);
+        Ok(WireSlot(Arc::new(Owner(wire))))
     }
 
     /// Makes a polling session's wire known by its session id.

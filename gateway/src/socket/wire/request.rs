@@ -10,6 +10,7 @@ use http::{Method, Response, StatusCode, Uri};
 use socketioxide::socket::Sid;
 
 use crate::limits::Full;
+use crate::listener::Unanswered;
 
 /// The one path that the engine knows; every configured path is an alias of it.
 pub(super) const ENGINE_PATH: &str = "/socket.io";
@@ -105,6 +106,8 @@ impl Refusal {
             }
             Self::Draining => {
                 headers.insert(HeaderName::from_static("connection"), HeaderValue::from_static("close"));
+                // A proxy that gets no answer asks another gateway. One that gets this answer passes it on.
+                response.extensions_mut().insert(Unanswered);
             }
             _ => {}
         }

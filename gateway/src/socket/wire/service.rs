@@ -27,7 +27,7 @@ use crate::web::{cors, origins::Verdict};
 /// Returns what answers the requests of its paths (and of no others), the handle on which handlers are registered, and
 /// the live wires.
 ///
-/// New sessions are refused once the drain has begun; all that are left then end with the hard stop.
+/// New sessions are refused once the entrance of the wires is closed; all that are left end with the hard stop.
 ///
 /// # Errors
 /// A setting that cannot work.
@@ -61,10 +61,6 @@ impl Endpoint {
         cors::around(router, &self.config.origins, cors::polling)
             .layer(middleware::from_fn_with_state(Arc::clone(&self), known_origin))
             .layer(middleware::from_fn_with_state(self, known_path))
-    }
-
-    pub(super) fn is_draining(&self) -> bool {
-        self.lifecycle.soft().is_cancelled()
     }
 
     pub(super) fn handshake(&self, request: &Request<Body>) -> Result<Handshake, Refusal> {

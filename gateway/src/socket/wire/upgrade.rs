@@ -45,11 +45,10 @@ impl Endpoint {
         let accept = accept_key(request.headers())?;
         let on_upgrade = request.extensions_mut().remove::<OnUpgrade>().ok_or(Refusal::UpgradeRequired)?;
         let session = match sid {
-            None if self.is_draining() => return Err(Refusal::Draining),
             None => {
                 let handshake = self.handshake(&request)?;
                 let pass = self.enter(&handshake)?;
-                Session::New(self.wires.open(Transport::WebSocket, handshake, pass))
+                Session::New(self.wires.open(Transport::WebSocket, handshake, pass)?)
             }
             Some(sid) => Session::Polling(Probing::begin(self.wires.polling(sid)?)?, sid),
         };

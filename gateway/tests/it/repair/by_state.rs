@@ -96,7 +96,7 @@ async fn reactions_calls_and_updates_of_a_gap_are_told_as_they_are_now() {
         scene.append(n, kind, body).await;
     }
     scene.proxy.has_thrown_away("conversation.updated").await;
-    let rename = scene.app.store.run(async |connection| {
+    let rename = scene.app.store.run("test", async |connection| {
         sqlx::query("UPDATE conversations SET title = 'new', updated_at = now()").execute(connection).await?;
         Ok(())
     });

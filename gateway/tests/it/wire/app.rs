@@ -45,7 +45,8 @@ impl App {
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        listener::serve(listener, router, HttpLimits::default(), &lifecycle.handle());
+        let handle = lifecycle.handle();
+        listener::serve(listener, router, HttpLimits::default(), handle.soft(), &handle);
         Self { address, wires, connected, ended, lifecycle }
     }
 

@@ -107,6 +107,23 @@ impl Polling {
         assert!(self.gets(r#"42["echo","drained"]"#).await);
     }
 
+    /// The same with a command that is acknowledged.
+    pub async fn drain_with(&self, command: &str) {
+        self.post(&format!(r#"420["{command}",{{}}]"#)).await;
+        assert!(self.gets("430[").await);
+    }
+
+    /// Polls until the session is closed by a packet that says so; everything that came.
+    pub async fn until_closed(&self) -> Vec<String> {
+        let mut came: Vec<String> = Vec::new();
+        while !came.iter().any(|packet| packet == "1") {
+            let answer = self.get().await;
+            assert_eq!(answer.status, 200, "{} after {came:?}", answer.body);
+            came.extend(answer.body.split('\u{1e}').map(str::to_owned));
+        }
+        came
+    }
+
     /// Opens a WebSocket for this session and probes it; the `5` is left to the test.
     pub async fn upgrade(&self) -> Result<Ws, u16> {
         let mut ws = Ws::open(&self.address, &self.path("websocket"), "").await?;

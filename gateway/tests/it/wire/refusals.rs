@@ -80,11 +80,11 @@ async fn what_is_no_session_is_refused_with_a_code() {
 }
 
 #[tokio::test]
-async fn a_draining_endpoint_opens_no_session() {
+async fn an_endpoint_whose_entrance_is_closed_opens_no_session() {
     let lifecycle = Lifecycle::without_signals();
     let handle = lifecycle.handle();
     let (router, _io, wires) = wire::build(SocketIo::builder(), WireConfig::default(), &handle).unwrap();
-    handle.stop();
+    wires.close_entrance();
     let request = Request::get("/socket.io/?EIO=4&transport=polling").body(Body::empty()).unwrap();
     let answer = router.oneshot(request).await.unwrap();
     assert_eq!(answer.status(), 503);

@@ -56,7 +56,8 @@ impl App {
 
     fn on(config: WireConfig, listener: TcpListener) -> Self {
         let (app, router) = Self::build(config, listener.local_addr().unwrap().to_string());
-        listener::serve(listener, router, HttpLimits::default(), &app.lifecycle.handle());
+        let handle = app.lifecycle.handle();
+        listener::serve(listener, router, HttpLimits::default(), handle.soft(), &handle);
         app
     }
 
