@@ -10,8 +10,8 @@ pub use opentelemetry::trace::SpanKind;
 use opentelemetry::{
     Context, KeyValue, Value,
     trace::{
-        Span as _, SpanContext, SpanId, Status, TraceContextExt as _, TraceFlags, TraceId,
-        TraceState, Tracer as _, TracerProvider as _,
+        Span as _, SpanContext, SpanId, Status, TraceContextExt as _, TraceFlags, TraceId, TraceState,
+        Tracer as _, TracerProvider as _,
     },
 };
 use opentelemetry_otlp::{ExporterBuildError, Protocol, SpanExporter, WithExportConfig as _};
@@ -168,7 +168,11 @@ mod tests {
         assert_ne!(next, begun);
         let unsampled = format!("{}-00", &begun[..52]);
         for parent in [None, Some(""), Some("nonsense"), Some(unsampled.as_str())] {
-            assert_eq!(elsewhere.resume("next", SpanKind::Consumer, parent).traceparent(), None, "{parent:?}");
+            assert_eq!(
+                elsewhere.resume("next", SpanKind::Consumer, parent).traceparent(),
+                None,
+                "{parent:?}"
+            );
         }
     }
 

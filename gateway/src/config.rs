@@ -13,7 +13,10 @@ use std::path::Path;
 
 use parlance_chassis::config::{
     self, ConfigErrors, Environment, Invalid, Problem, Reader, Schema, Sources,
-    sections::{AdminSection, LogSection, PostgresSection, PresenceSection, RedisSection, ShutdownSection, TracesSection},
+    sections::{
+        AdminSection, LogSection, PostgresSection, PresenceSection, RedisSection, ShutdownSection,
+        TracesSection,
+    },
 };
 
 use crate::web::origins::Origins;

@@ -16,8 +16,7 @@ use crate::{
     dialect::Catalog,
     drain::{self, Stages},
     listener::{self, HttpLimits},
-    metrics,
-    rest,
+    metrics, rest,
     socket::{
         connect::{self, Namespaces},
         wire::{self, SlowReader, SocketPath, SocketPaths, WireConfig},

@@ -7,7 +7,10 @@ mod notifications;
 use parlance_broker::BrokerConfig;
 use parlance_chassis::config::{
     ConfigErrors, Invalid, Reader, Schema, Sources, read,
-    sections::{AdminSection, LogSection, PostgresSection, PresenceSection, RedisSection, ShutdownSection, TracesSection},
+    sections::{
+        AdminSection, LogSection, PostgresSection, PresenceSection, RedisSection, ShutdownSection,
+        TracesSection,
+    },
 };
 use parlance_store::StoreConfig;
 

@@ -30,6 +30,10 @@ struct Parked {
 
 /// What to do with an event that arrived.
 #[derive(Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is looked at and handed on at once; most are the large one"
+)]
 pub enum Arrival {
     /// It is next: hand it on.
     Next(Envelope),

@@ -38,8 +38,8 @@ fn each_name_is_declared_once_and_ends_as_its_kind_wants() {
     assert_eq!(names.len(), all);
 }
 
-/// Bob comes in vain, ann and cy talk, ann errs and goes.
-async fn traffic(app: &TestApp, gateway: &Gateway) {
+/// Somebody comes in vain, ann and cy talk, ann errs and goes. Cy is still there.
+async fn traffic(app: &TestApp, gateway: &Gateway) -> Client {
     app.conversation(gateway, "c", &["ann", "cy"]).await;
     let refused =
         Client::try_connect(gateway, "/socket.io/?EIO=4&transport=websocket", "", json!({"token": "x"}));
@@ -56,12 +56,13 @@ async fn traffic(app: &TestApp, gateway: &Gateway) {
         (gateway.metric(r#"parlance_disconnects_total{reason="client"}"#).await == 1.0).then_some(())
     })
     .await;
+    cy
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn metrics_are_those_that_are_declared_and_count_what_happens() {
     let (app, gateway) = TestApp::with_gateway().await;
-    traffic(&app, &gateway).await;
+    let _cy = traffic(&app, &gateway).await;
     let expected = [
         (r#"parlance_connects_total{dialect="native",result="ok"}"#, 2.0),
         (r#"parlance_connects_total{dialect="native",result="token_malformed"}"#, 1.0),

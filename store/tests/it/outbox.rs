@@ -95,7 +95,8 @@ async fn many_that_need_a_second_connection_each_do_not_wait_for_each_other() {
         store.create_conversation(&new(conversation, &["a"]), None).await.unwrap();
     }
     let append = async |row: OutboxRow| store.heads(&row.conversation).await.map(drop);
-    let flushes = conversations.iter().map(async |conversation| store.flush_outbox(&id(conversation), append).await);
+    let flushes =
+        conversations.iter().map(async |conversation| store.flush_outbox(&id(conversation), append).await);
     for flushed in futures_util::future::join_all(flushes).await {
         assert_eq!(flushed.unwrap(), 1);
     }
