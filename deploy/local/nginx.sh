@@ -19,7 +19,7 @@ start_nginx() {
 render_nginx() {
   local folder=$1 port servers='' user='' files connections
   shift
-  for port in "$@"; do servers+="    server 127.0.0.1:$port max_fails=1 fail_timeout=2s;\\n"; done
+  for port in "$@"; do servers+="    server 127.0.0.1:$port max_fails=0;\\n"; done
   # Started by root, nginx would change to a user that cannot write below a checkout in /root.
   ((EUID != 0)) || user='user root;'
   # Each client takes two descriptors; more connections than descriptors would be a promise that nginx warns about.

@@ -42,7 +42,7 @@ function render(nginx, gatewayPorts) {
     SHARED: join(repository, 'deploy/nginx'),
     CONNECTIONS: '960',
     LISTEN: `127.0.0.1:${nginx.port}`,
-    SERVERS: gatewayPorts.map((port) => `    server 127.0.0.1:${port} max_fails=1 fail_timeout=2s;`).join('\n'),
+    SERVERS: gatewayPorts.map((port) => `    server 127.0.0.1:${port} max_fails=0;`).join('\n'),
   };
   const template = readFileSync(join(repository, 'deploy/local/nginx.conf.template'), 'utf8');
   return Object.entries(values).reduce((text, [word, value]) => text.replaceAll(`@${word}@`, value), template);

@@ -61,7 +61,9 @@ export class Stack {
         REDIS_URL: stack.redis.url,
         DATABASE_URL: stack.database.url,
       };
-      stack.gatewayEnv = { ...shared, JWT_SECRET, PARLANCE__AUTH__SERVICE_KEYS: SERVICE_KEY, ...gatewayEnv };
+      // Only suites about the drain wait for one.
+      const own = { JWT_SECRET, PARLANCE__AUTH__SERVICE_KEYS: SERVICE_KEY, PARLANCE__DRAIN__SPREAD: '0s' };
+      stack.gatewayEnv = { ...shared, ...own, ...gatewayEnv };
       stack.workerEnv = { ...shared, ...workerEnv };
       await run(join(binaries, 'worker'), ['migrate'], { env: stack.workerEnv });
       for (let index = 0; index < gateways; index += 1) await stack.startGateway();

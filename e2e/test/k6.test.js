@@ -22,6 +22,8 @@ let stack;
 
 before(async () => {
   const gatewayEnv = {
+    // Two drains fit into one run of the load.
+    PARLANCE__DRAIN__SPREAD: '3s',
     // So few that a storm goes beyond it; tokens and silence that end so soon that a short run sees it.
     PARLANCE__LIMITS__CONNECTS_PER_SECOND: '30',
     PARLANCE__LIMITS__CONNECTS_BURST: '30',
@@ -141,7 +143,7 @@ test('a soak goes on over breaks', async () => {
 });
 
 test('both gateways are replaced under load, and no send fails', async () => {
-  const env = { RUN: 'rolling', VUS: '10', SOCKETS: '2', GROUP: '5', RATE: '1', DURATION: '40s', RAMP: '1s' };
+  const env = { RUN: 'rolling', VUS: '10', SOCKETS: '2', GROUP: '5', RATE: '1', DURATION: '60s', RAMP: '1s' };
   const run = start('steady_chat', env);
   await until('all are in and have said something', async () => {
     const histories = await Promise.all([0, 1, 2, 3].map((number) => stack.rest().history(`rolling-c${number}`)));
