@@ -119,12 +119,16 @@ check-scripts:
 
 # Below with-databases.sh only: they need PARLANCE_TEST_REDIS_URL and PARLANCE_TEST_DATABASE_URL.
 .PHONY: rust-tests deploy-tests e2e-tests storage-measurement
-rust-tests:
-	@if $(CARGO) nextest --version >/dev/null 2>&1; then \
-	  $(CARGO) nextest run --locked --workspace $(TEST) && $(CARGO) test --locked --workspace --doc $(TEST); \
-	else \
-	  $(CARGO) test --locked --workspace $(TEST); \
-	fi
+rust-tests: nextest
+	$(CARGO) nextest run --locked --workspace $(TEST)
+	$(CARGO) test --locked --workspace --doc $(TEST)
+
+# Each test is a process of its own: several look at the metrics of theirs.
+.PHONY: nextest
+nextest:
+	@$(CARGO) nextest --version >/dev/null 2>&1 || { \
+	  echo "Missing here: cargo-nextest. Installing now: cargo install --locked cargo-nextest"; \
+	  $(CARGO) install --locked cargo-nextest; }
 
 # The only one of these that needs no databases.
 deploy-tests: e2e/node_modules/.package-lock.json e2e/.venv/installed binaries
