@@ -84,8 +84,7 @@ impl Store {
     where
         F: Future<Output = Result<(), E>>,
     {
-        // Closed by nobody.
-        let _turn = self.nested().acquire().await;
+        let _turn = self.nested().await?;
         let mut lease = self.lease("flush_outbox").await?;
         let work = flush_in(&mut lease.connection, conversation, append);
         let answer = timeout(self.deadline(), work).await;

@@ -139,16 +139,21 @@ impl Store {
     }
 
     async fn acquire(&self) -> Result<(PoolConnection<Postgres>, OwnedSemaphorePermit), StoreError> {
-        let turn = timeout(self.patience, Arc::clone(&self.turns).acquire_owned()).await;
-        let Ok(Ok(turn)) = turn else {
-            return Err(StoreError::Unavailable(String::from("all connections are in use")));
-        };
+        let turn = self.turn(&self.turns).await?;
         Ok((self.pool.acquire().await?, turn))
     }
 
+    async fn turn(&self, turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, StoreError> {
+        match timeout(self.patience, Arc::clone(turns).acquire_owned()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            // Nobody closes them.
+            _ => Err(StoreError::Unavailable(String::from("all connections are in use"))),
+        }
+    }
+
     /// Taken by work that may need a second connection while it has one, and kept as long as the first.
-    pub(crate) fn nested(&self) -> &Semaphore {
-        &self.nested
+    pub(crate) async fn nested(&self) -> Result<OwnedSemaphorePermit, StoreError> {
+        self.turn(&self.nested).await
     }
 
     pub(crate) fn pool(&self) -> &PgPool {
